@@ -1,0 +1,1 @@
+"""Models and the layouts of published checkpoints. Remote-code safe: torch, transformers and siblings only."""

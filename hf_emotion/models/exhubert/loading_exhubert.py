@@ -1,0 +1,98 @@
+# Copyright 2026 The hf-emotion authors. Licensed under the Apache License, Version 2.0.
+"""Strict loading for ExHuBERT: what does not fit is an error, and published layouts are converted."""
+
+_AUTO_MAP = {
+    "AutoConfig": "configuration_exhubert.ExHubertConfig",
+    "AutoModel": "modeling_exhubert.ExHubertModel",
+    "AutoModelForAudioClassification": "modeling_exhubert.ExHubertForSequenceClassification",
+}
+_HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder", "proxies")
+_PUBLISHED_ARCHITECTURE = "ExHuBERT"
+
+
+def _convert_published(source, config_dict: dict, hub_kwargs: dict):
+    try:
+        from hf_emotion.models.checkpoints import convert_published_exhubert, load_checkpoint
+    except ImportError as error:
+        raise ImportError(
+            f"{source} is in the published ExHuBERT layout (48 flat layers with `gate_bb_linear`), and converting it "
+            "needs the hf-emotion package: pip install hf-emotion"
+        ) from error
+    return convert_published_exhubert(load_checkpoint(source, **hub_kwargs), config_dict)
+
+
+def check_loading_info(class_name: str, source, info: dict) -> None:
+    problems = {
+        "missing": sorted(info["missing_keys"]),
+        "left over": sorted(info["unexpected_keys"]),
+    }
+    found = [f"{len(keys)} {kind}: {_abbreviated(keys)}" for kind, keys in problems.items() if keys]
+    if found:
+        raise ValueError(
+            f"The weights of {source} do not fit {class_name}: {'; '.join(found)}. Loading them anyway would leave "
+            "randomly initialised layers. Use `ExHubertForSequenceClassification.from_hubert` to put a new head on a "
+            "HuBERT encoder, `reset_classifier` for other classes, or pass `output_loading_info=True` to load what "
+            "fits and inspect the rest."
+        )
+
+
+def _abbreviated(keys: list[str], limit: int = 6) -> str:
+    shown = ", ".join(keys[:limit])
+    return shown if len(keys) <= limit else f"{shown}, ... and {len(keys) - limit} more"
+
+
+class StrictLoadingMixin:
+    """`from_pretrained` that leaves no layer randomly initialised, `save_pretrained` that takes the code along."""
+
+    # prefixes of weights that belong to a head and mean nothing to this class
+    _foreign_heads: tuple[str, ...] = ()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path,
+        *model_args,
+        config=None,
+        ignore_mismatched_sizes: bool = False,
+        output_loading_info: bool = False,
+        **kwargs,
+    ):
+        """
+        Load a model, strictly: a missing, left-over or misshapen weight is an error instead of a randomly initialised
+        layer. `output_loading_info=True` returns `(model, loading_info)` and leaves the judgement to the caller.
+        Besides its own folders it reads stock HuBERT classifiers and the published ExHuBERT layout. Arguments as in
+        [`~transformers.PreTrainedModel.from_pretrained`].
+
+        Raises:
+            `ValueError`: if weights are missing, left over or misshapen, naming them.
+        """
+        source = pretrained_model_name_or_path
+        if config is None and source is not None:
+            hub_kwargs = {name: kwargs[name] for name in _HUB_ARGUMENTS if name in kwargs}
+            config_dict, _ = cls.config_class.get_config_dict(source, **hub_kwargs)
+            if _PUBLISHED_ARCHITECTURE in (config_dict.get("architectures") or []):
+                config, kwargs["state_dict"] = _convert_published(source, config_dict, hub_kwargs)
+                pretrained_model_name_or_path = None
+        model, info = super().from_pretrained(
+            pretrained_model_name_or_path,
+            *model_args,
+            config=config,
+            ignore_mismatched_sizes=ignore_mismatched_sizes,
+            output_loading_info=True,
+            **kwargs,
+        )
+        if output_loading_info:
+            return model, info
+        info["unexpected_keys"] = {key for key in info["unexpected_keys"] if not key.startswith(cls._foreign_heads)}
+        if source is not None:
+            check_loading_info(cls.__name__, source, info)
+        return model
+
+    def save_pretrained(self, save_directory, **kwargs):
+        """
+        Save weights (safetensors), config and the code of the model, so that the folder loads with
+        `trust_remote_code=True` where hf-emotion is not installed. Arguments as in
+        [`~transformers.PreTrainedModel.save_pretrained`].
+        """
+        self.config.auto_map = dict(_AUTO_MAP)
+        super().save_pretrained(save_directory, **kwargs)

@@ -1,0 +1,44 @@
+"""Fixtures shared by the whole suite: where real speech lies, and a quiet, offline Hugging Face stack."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+REPO = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("HF_EMOTION_SHARED", REPO.parent / "shared"))
+
+
+def _shared_folder(*parts: str) -> Path:
+    folder = SHARED.joinpath(*parts)
+    if not folder.is_dir():
+        pytest.skip(f"real data absent: no folder {folder} (set HF_EMOTION_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repo_dir() -> Path:
+    """Root of the checkout."""
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def real_data_dir() -> Path:
+    """Folder with real corpora (ravdess/, crema_d/, emodb/, urdu/) under their original file stems."""
+    return _shared_folder("data")
+
+
+@pytest.fixture(scope="session")
+def emo_superb_labels_dir() -> Path:
+    """Folder with EMO-SUPERB's published label and partition files."""
+    return _shared_folder("emo_superb_labels")
+
+
+@pytest.fixture(scope="session")
+def fixtures_dir() -> Path:
+    """Folder with reference outputs of published code."""
+    return _shared_folder("fixtures")
