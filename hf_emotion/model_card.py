@@ -1,0 +1,281 @@
+"""The model card of a training run: every number in it comes from the facts of that run."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from . import model_card_text as text
+from .emotions import AROUSAL_VALENCE_CLASSES
+from .licences import Licence, strictest_licence
+
+
+TEMPLATE_NAME = "model.md"
+TAGS = ("hf-emotion", "speech-emotion-recognition")
+FEW_SPEAKERS = 10  # an interval over fewer of them is rough
+
+# Report key, Hub metric identifier, name and arguments of each score in the model index.
+INDEXED_METRICS = (
+    ("uar", "recall", "Unweighted average recall (UAR)", {"average": "macro"}),
+    ("macro_f1", "f1", "Macro-F1", {"average": "macro"}),
+    ("weighted_f1", "f1", "Weighted F1", {"average": "weighted"}),
+    ("accuracy", "accuracy", "Accuracy", None),
+    ("eer", "equal_error_rate", "Equal error rate (one-vs-rest mean)", None),
+    ("ece", "expected_calibration_error", "Expected calibration error (15 bins)", {"num_bins": 15}),
+)
+
+
+@dataclass
+class CorpusUse:
+    """A corpus and what the run did with it.
+
+    Args:
+        name (`str`): Corpus name.
+        role (`str`, *optional*, defaults to `"train"`): `"train"`, or `"test"` for a corpus the model was only tested
+            on.
+        title (`str`, *optional*): Full name.
+        languages (`Sequence[str]`, *optional*): BCP 47 tags.
+        licence, kind, homepage, citation, hub_id (`str`, *optional*): As the corpus states them; `kind` is `"acted"`,
+            `"elicited"`, `"natural"` or `"synthetic"`.
+        split (`Mapping`, *optional*): `name`, `version`, `hash`, `sizes` and `speakers` (numbers per split) of the
+            split.
+        fingerprint (`str`, *optional*): Fingerprint of the data that was read.
+    """
+
+    name: str
+    role: str = "train"
+    title: str | None = None
+    languages: Sequence[str] = ()
+    licence: str | None = None
+    kind: str | None = None
+    homepage: str | None = None
+    citation: str | None = None
+    hub_id: str | None = None
+    split: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str | None = None
+
+    def __post_init__(self):
+        if self.role not in ("train", "test"):
+            raise ValueError(f"Corpus {self.name!r} has the role {self.role!r}; it must be 'train' or 'test'.")
+
+
+@dataclass
+class RunFacts:
+    """All that a model card may state. What is left out does not appear in the card.
+
+    Args:
+        model_id (`str`): Repository on the Hub, `owner/name`.
+        classes (`Sequence[str]`): Class names in the order of the model's outputs.
+        architecture (`str`, *optional*): The configuration's `model_type`.
+        base_model, base_model_licence (`str`, *optional*): What training started from, and its licence.
+        corpora (`Sequence[CorpusUse]`, *optional*): Training corpora and corpora used for testing only.
+        report (`Mapping`, *optional*): What [`~hf_emotion.evaluation.evaluate_predictions`] returns.
+        evaluation_split (`str`, *optional*, defaults to `"test"`): Split the report is about.
+        training (`Mapping[str, Any]`, *optional*): Named facts of the training for a table, such as `{"steps": 3000}`.
+        command (`str`, *optional*): The exact command of the run.
+        config_yaml (`str`, *optional*): The resolved configuration.
+        environment (`Mapping[str, str]`, *optional*): Versions of Python and packages, and the device.
+        figures (`Mapping[str, str]`, *optional*): Caption and path within the repository of each figure.
+        limitations (`Sequence[str]`, *optional*): Further limitations, one sentence each.
+        licence (`str`, *optional*): Hub licence identifier that overrides the derived one.
+        sampling_rate (`int`, *optional*, defaults to 16000): Expected input rate in Hz.
+        remote_code (`bool`, *optional*, defaults to `False`): Whether the repository carries its own modeling code.
+        library_name (`str`, *optional*, defaults to `"transformers"`): Library that loads the repository.
+
+    Raises:
+        ValueError: No class names, or a `model_id` that is no repository name.
+    """
+
+    model_id: str
+    classes: Sequence[str]
+    architecture: str | None = None
+    base_model: str | None = None
+    base_model_licence: str | None = None
+    corpora: Sequence[CorpusUse] = ()
+    report: Mapping[str, Any] | None = None
+    evaluation_split: str = "test"
+    training: Mapping[str, Any] = field(default_factory=dict)
+    command: str | None = None
+    config_yaml: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, str] = field(default_factory=dict)
+    limitations: Sequence[str] = ()
+    licence: str | None = None
+    sampling_rate: int = 16_000
+    remote_code: bool = False
+    library_name: str = "transformers"
+
+    def __post_init__(self):
+        if not self.classes:
+            raise ValueError("A model card needs the class names in the order of the model's outputs.")
+        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", self.model_id):
+            raise ValueError(f"model_id={self.model_id!r} is no repository name; use 'owner/name'.")
+        self.corpora = [CorpusUse(**corpus) if isinstance(corpus, Mapping) else corpus for corpus in self.corpora]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunFacts:
+        """Read facts from plain values, such as a JSON file.
+
+        Raises:
+            ValueError: A key is unknown.
+        """
+        unknown = sorted(set(values) - {item.name for item in dataclasses.fields(cls)})
+        if unknown:
+            raise ValueError(f"RunFacts has no field {', '.join(unknown)}; see its documentation for the fields.")
+        return cls(**values)
+
+
+def build_model_card(facts: RunFacts | Mapping[str, Any]) -> ModelCard:
+    """Write the model card of a run.
+
+    Args:
+        facts ([`RunFacts`] or `Mapping`): The facts of the run.
+
+    Returns:
+        `huggingface_hub.ModelCard`: Metadata with a model index, and text; `card.save("README.md")` writes it.
+
+    Raises:
+        ValueError: Facts that are incomplete or unknown.
+
+    Example:
+
+    ```python
+    >>> card = build_model_card({"model_id": "me/ser", "classes": ["joy", "sadness"], "licence": "mit"})
+    >>> card.data.pipeline_tag, card.data.license
+    ('audio-classification', 'mit')
+
+    ```
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    if isinstance(facts, Mapping):
+        facts = RunFacts.from_dict(facts)
+    licence = _licence(facts)
+    metadata = _metadata(facts, licence)
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    template = environment.from_string((template_dir() / TEMPLATE_NAME).read_text(encoding="utf-8"))
+    content = template.render(
+        metadata=metadata.to_yaml(),
+        facts=facts,
+        licence=licence,
+        summary=text.summary(facts),
+        results=text.results_table(facts),
+        gender_results=text.gender_table(facts),
+        gender_gap=text.gender_gap(facts),
+        interval_note=text.interval_note(facts),
+        corpora=text.corpora_table(facts),
+        splits=text.splits_table(facts),
+        limitations=text.limitations(facts, FEW_SPEAKERS),
+        has_arousal_valence_classes=tuple(facts.classes) == AROUSAL_VALENCE_CLASSES,
+    )
+    return ModelCard(content)
+
+
+def template_dir() -> Path:
+    """Folder of the card templates: inside the package when installed, beside it in a checkout.
+
+    Raises:
+        FileNotFoundError: Neither place holds the template.
+    """
+    package = Path(__file__).resolve().parent
+    places = [package / "model_cards", package.parent / "model_cards"]
+    for place in places:
+        if (place / TEMPLATE_NAME).is_file():
+            return place
+    raise FileNotFoundError(f"{TEMPLATE_NAME} is neither in {places[0]} nor in {places[1]}; reinstall hf-emotion.")
+
+
+def _licence(facts: RunFacts) -> Licence:
+    if facts.licence is not None:
+        return Licence(facts.licence, "Chosen by the authors of this model.")
+    stated = {corpus.title or corpus.name: corpus.licence for corpus in facts.corpora if corpus.role == "train"}
+    if facts.base_model is not None and facts.base_model_licence is not None:
+        stated[text.model_name(facts.base_model)] = facts.base_model_licence
+    licence = strictest_licence(stated)
+    if facts.base_model is not None and facts.base_model_licence is None:
+        note = " The licence of the base model is not on record here and applies as well."
+        licence = licence._replace(reason=licence.reason + note)
+    return licence
+
+
+def _metadata(facts: RunFacts, licence: Licence) -> ModelCardData:
+    trained = [corpus for corpus in facts.corpora if corpus.role == "train"]
+    languages = sorted({tag.split("-")[0] for corpus in trained for tag in corpus.languages})
+    model_name = facts.model_id.split("/")[-1]
+    return ModelCardData(
+        language=languages or None,
+        license=licence.identifier,
+        license_name="terms-of-the-training-data" if licence.identifier == "other" else None,
+        library_name=facts.library_name,
+        pipeline_tag="audio-classification",
+        tags=[*TAGS, *([facts.architecture] if facts.architecture else []), *_corpus_tags(trained)],
+        base_model=facts.base_model if text.is_hub_id(facts.base_model) else None,
+        datasets=[corpus.hub_id for corpus in trained if corpus.hub_id] or None,
+        metrics=["recall", "f1", "accuracy"] if facts.report else None,
+        eval_results=_eval_results(facts) or None,
+        model_name=model_name,
+    )
+
+
+def _corpus_tags(corpora):
+    return [corpus.name.replace("_", "-") for corpus in corpora]
+
+
+def _eval_results(facts: RunFacts) -> list[EvalResult]:
+    """One entry per corpus and score, and the mean UAR over corpora when there are several."""
+    if facts.report is None:
+        return []
+    uses = {corpus.name: corpus for corpus in facts.corpora}
+    results = []
+    for name, part in facts.report["per_corpus"].items():
+        use = uses.get(name, CorpusUse(name, role="test"))
+        arguments = {"split_hash": use.split["hash"]} if use.split.get("hash") else None
+        for key, metric_type, metric_name, metric_args in INDEXED_METRICS:
+            if part[key] is not None:
+                results.append(
+                    _eval_result(
+                        facts,
+                        use.hub_id or name,
+                        use.title or name,
+                        metric_type,
+                        part[key],
+                        metric_name=metric_name,
+                        metric_args=metric_args,
+                        dataset_args=arguments,
+                    )
+                )
+    mean = facts.report["mean_corpus_uar"]
+    if mean["num_corpora"] > 1:
+        results.append(
+            _eval_result(
+                facts,
+                "mixture",
+                f"mean of {mean['num_corpora']} corpora",
+                "recall",
+                mean["value"],
+                metric_name="Mean UAR over corpora",
+                metric_args={"average": "macro"},
+            )
+        )
+    return results
+
+
+def _eval_result(facts, dataset_type, dataset_name, metric_type, value, **details):
+    return EvalResult(
+        task_type="audio-classification",
+        task_name="Speech emotion recognition",
+        dataset_type=dataset_type,
+        dataset_name=dataset_name,
+        dataset_split=facts.evaluation_split,
+        metric_type=metric_type,
+        metric_value=round(value, 4),
+        **details,
+    )

@@ -1,0 +1,277 @@
+"""Cards are valid for the Hub and hold no number that the facts did not give."""
+
+import doctest
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from huggingface_hub import ModelCard, metadata_load
+from huggingface_hub.repocard_data import model_index_to_eval_results
+
+from hf_emotion import model_card, model_card_text
+from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES
+from hf_emotion.evaluation import evaluate_predictions, predictions_table
+from hf_emotion.model_card import RunFacts, build_model_card, template_dir
+
+
+@pytest.fixture(scope="module")
+def report():
+    """Two corpora of 24 utterances, with eight and with two speakers; women are recognised better."""
+    generator = np.random.default_rng(0)
+    rows, labels, logits = [], [], []
+    for corpus, num_speakers in (("emodb", 8), ("ravdess", 2)):
+        for index in range(24):
+            speaker = index % num_speakers
+            rows.append(
+                {
+                    "utterance_id": f"{corpus}_{index}",
+                    "corpus": corpus,
+                    "speaker_id": str(speaker),
+                    "gender": "female" if speaker % 2 else "male",
+                }
+            )
+            label = index % 5  # nobody is high / positive
+            labels.append(label)
+            logits.append(generator.normal(size=6) + (1 + 2 * (speaker % 2)) * np.eye(6)[label])
+    frame = predictions_table(rows, labels=labels, classes=AROUSAL_VALENCE_CLASSES, logits=np.array(logits))
+    return evaluate_predictions(frame, num_resamples=100)
+
+
+@pytest.fixture
+def facts(report):
+    return RunFacts(
+        model_id="someone/exhubert-demo",
+        classes=AROUSAL_VALENCE_CLASSES,
+        architecture="exhubert",
+        base_model="facebook/hubert-large-ls960-ft",
+        base_model_licence="apache-2.0",
+        corpora=[
+            {
+                "name": "ravdess",
+                "title": "RAVDESS",
+                "languages": ["en-US"],
+                "licence": "CC BY-NC-SA 4.0",
+                "kind": "acted",
+                "homepage": "https://zenodo.org/record/1188976",
+                "citation": "Livingstone and Russo, PLoS ONE 13(5), 2018",
+                "hub_id": "someone/ravdess",
+                "split": {
+                    "name": "speaker_independent",
+                    "version": 1,
+                    "hash": "0123abcd",
+                    "sizes": {"train": 960, "validation": 240, "test": 24},
+                    "speakers": {"train": 16, "validation": 4, "test": 2},
+                },
+                "fingerprint": "feed5678",
+            },
+            {"name": "emodb", "role": "test", "languages": ["de"], "licence": "CC0-1.0"},
+        ],
+        report=report,
+        training={"steps": 3000, "trainable parameters": "336,682,886"},
+        command="hf-emotion train --config exhubert.yaml --seed 7",
+        config_yaml="learning_rate: 1.0e-05\nclasses:\n- a | b\n",
+        environment={"torch": "2.13.0"},
+        figures={"Confusion matrix, emodb": "figures/confusion_matrix_emodb.png"},
+        limitations=["Clips longer than 3 s were cut."],
+        remote_code=True,
+    )
+
+
+def _numbers(text):
+    return set(re.findall(r"\d+(?:[.,]\d+)*", text))
+
+
+def test_documentation_examples_run():
+    assert all(doctest.testmod(module).failed == 0 for module in (model_card, model_card_text))
+
+
+def test_metadata_is_read_back_by_the_hub_library(facts, tmp_path):
+    build_model_card(facts).save(tmp_path / "README.md")
+    metadata = metadata_load(tmp_path / "README.md")
+    assert metadata["pipeline_tag"] == "audio-classification"
+    assert metadata["library_name"] == "transformers"
+    assert metadata["base_model"] == "facebook/hubert-large-ls960-ft"
+    assert metadata["license"] == "cc-by-nc-sa-4.0"
+    assert metadata["language"] == ["en"]
+    assert metadata["datasets"] == ["someone/ravdess"]
+    assert metadata["metrics"] == ["recall", "f1", "accuracy"]
+    assert metadata["tags"] == ["hf-emotion", "speech-emotion-recognition", "exhubert", "ravdess"]
+
+
+def test_model_index_survives_the_round_trip(facts, report, tmp_path):
+    card = build_model_card(facts)
+    card.save(tmp_path / "README.md")
+    name, results = model_index_to_eval_results(metadata_load(tmp_path / "README.md")["model-index"])
+    assert name == "exhubert-demo"
+    assert results == ModelCard.load(tmp_path / "README.md").data.eval_results == card.data.eval_results
+    values = {(item.dataset_type, item.metric_name): item.metric_value for item in results}
+    for key, metric_name in (
+        ("uar", "Unweighted average recall (UAR)"),
+        ("macro_f1", "Macro-F1"),
+        ("weighted_f1", "Weighted F1"),
+        ("accuracy", "Accuracy"),
+    ):
+        for corpus, dataset in (("ravdess", "someone/ravdess"), ("emodb", "emodb")):
+            assert values[dataset, metric_name] == pytest.approx(report["per_corpus"][corpus][key], abs=5e-5)
+    assert values["mixture", "Mean UAR over corpora"] == pytest.approx(report["mean_corpus_uar"]["value"], abs=5e-5)
+    assert {item.dataset_split for item in results} == {"test"}
+    assert {item.task_type for item in results} == {"audio-classification"}
+
+
+def test_text_states_the_facts(facts, report):
+    text = build_model_card(facts).text
+    part = report["per_corpus"]["emodb"]
+    low, high = part["intervals"]["uar"]
+    assert f"| `emodb` (not trained on) | {100 * part['uar']:.1f} [{100 * low:.1f}, {100 * high:.1f}] |" in text
+    for fact in (
+        facts.command,
+        "learning_rate: 1.0e-05\nclasses:\n- a | b\n```",
+        "| torch | 2.13.0 |",
+        "| trainable parameters | 336,682,886 |",
+        "`0123abcd`",
+        "`feed5678`",
+        "960 (16 speakers) | 240 (4 speakers) | 24 (2 speakers)",
+        "![Confusion matrix, emodb](figures/confusion_matrix_emodb.png)",
+        "- Clips longer than 3 s were cut.",
+        "resamples of the speakers within each corpus (of the utterances for `ravdess`",
+        "[facebook/hubert-large-ls960-ft](https://huggingface.co/facebook/hubert-large-ls960-ft) on RAVDESS.",
+        "Livingstone and Russo, PLoS ONE 13(5), 2018",
+        "amiriparian2024exhubert",
+    ):
+        assert fact in text, fact
+
+
+def test_limitations_follow_from_the_facts(facts, report):
+    text = build_model_card(facts).text
+    gap = report["per_gender"]["female"]["uar"] - report["per_gender"]["male"]["uar"]
+    assert gap > 0.1
+    assert f"a difference of {100 * gap:+.1f} points" in text
+    assert "All training speech is acted." in text
+    assert "The training speech is in en;" in text
+    assert "few test speakers for `emodb` (8), `ravdess` (2)" in text
+    assert "No test utterance belongs to `high_positive`" in text
+
+
+@pytest.mark.parametrize("remote_code", [True, False])
+def test_code_blocks_compile_and_trust_code_only_where_there_is_code(facts, remote_code):
+    facts.remote_code = remote_code
+    text = build_model_card(facts).text
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        compile(block, "README.md", "exec")
+        assert "someone/exhubert-demo" in block
+        assert ("trust_remote_code=True" in block) is remote_code
+    assert "from hf_emotion" not in blocks[0]
+
+
+def test_a_card_of_few_facts_makes_no_claims():
+    card = build_model_card({"model_id": "someone/ser", "classes": ["joy", "sadness"]})
+    assert "This model has not been evaluated." in card.text
+    assert "The training data is not on record." in card.text
+    assert card.data.license == "other"
+    assert card.data.eval_results is None
+    assert card.data.base_model is None
+    assert "exhubert" not in card.text.lower()
+    # What remains are the ids and number of classes, the sampling rate and the articles of the law.
+    laws = {"2024", "1689", "5", "1", "50", "3"}
+    assert _numbers(card.text) <= {"0", "1", "2", "16,000", "16000", *laws}
+
+
+def test_every_number_comes_from_the_facts(facts, report):
+    """Change the command, training facts and splits: nothing of the old card's numbers may linger."""
+    facts.report, facts.corpora, facts.figures, facts.base_model_licence = None, [], {}, None
+    facts.training, facts.command, facts.config_yaml = {"steps": 41}, "run --seed 43", "batch: 47"
+    facts.environment, facts.limitations = {"torch": "53.59"}, []
+    bare = build_model_card({"model_id": facts.model_id, "classes": facts.classes, "base_model": facts.base_model})
+    assert _numbers(build_model_card(facts).text) - _numbers(bare.text) == {"41", "43", "47", "53.59"}
+
+
+def test_text_is_clean_markdown(facts):
+    card = build_model_card(facts)
+    assert "{%" not in card.text
+    assert "{{" not in card.text.replace("{{ExHuBERT}", "")
+    assert "None" not in card.text.replace("top_k=None", "")
+    assert "\n\n\n" not in card.text
+    for table in re.findall(r"(?:^\|.*\n)+", card.text, re.MULTILINE):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1, table
+    assert card.text.count("```") % 2 == 0
+    assert card.text.count("<details>") == card.text.count("</details>") == 2
+
+
+@pytest.mark.parametrize(
+    ("base_model", "in_metadata", "in_text"),
+    [
+        ("facebook/hubert-base-ls960", True, "https://huggingface.co/facebook/hubert-base-ls960"),
+        ("/home/me/runs/best", False, "`best`"),
+        ("./runs/best", False, "`best`"),
+    ],
+)
+def test_only_hub_models_are_linked_as_base_model(facts, base_model, in_metadata, in_text):
+    facts.base_model = base_model
+    card = build_model_card(facts)
+    assert (card.data.base_model == base_model) is in_metadata
+    assert in_text in card.text
+    assert "/home/me" not in str(card)
+
+
+@pytest.mark.parametrize(
+    ("changes", "licence", "words"),
+    [
+        ({}, "cc-by-nc-sa-4.0", "cc-by-nc-sa-4.0 (RAVDESS)"),
+        ({"licence": "mit"}, "mit", "Chosen by the authors"),
+        ({"base_model_licence": "research only"}, "other", "facebook/hubert-large-ls960-ft: research only"),
+        ({"base_model_licence": None}, "cc-by-nc-sa-4.0", "licence of the base model is not on record"),
+    ],
+)
+def test_licence_is_the_strictest_of_the_training_material(facts, changes, licence, words):
+    for name, value in changes.items():
+        setattr(facts, name, value)
+    card = build_model_card(facts)
+    assert card.data.license == licence
+    assert words in card.text
+    assert (card.data.to_dict().get("license_name") == "terms-of-the-training-data") is (licence == "other")
+
+
+def test_test_only_corpora_do_not_bind_the_licence(facts):
+    facts.corpora[1].licence = "EULA"
+    assert build_model_card(facts).data.license == "cc-by-nc-sa-4.0"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"model_id": "a/b", "classes": []}, "needs the class names"),
+        ({"model_id": "a/b/c", "classes": ["joy"]}, "'a/b/c' is no repository name"),
+        ({"model_id": "a/b", "classes": ["joy"], "licens": "mit"}, "no field licens"),
+        ({"model_id": "a/b", "classes": ["joy"], "corpora": [{"name": "x", "role": "dev"}]}, "role 'dev'"),
+    ],
+)
+def test_incomplete_or_misspelt_facts_are_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        build_model_card(values)
+
+
+def test_template_is_found_in_a_checkout_and_in_an_installed_package(tmp_path, monkeypatch):
+    assert (template_dir() / "model.md").is_file()
+    package = tmp_path / "site-packages" / "hf_emotion"
+    (package / "model_cards").mkdir(parents=True)
+    (package / "model_cards" / "model.md").touch()
+    monkeypatch.setattr(model_card, "__file__", str(package / "model_card.py"))
+    assert template_dir() == package / "model_cards"
+
+
+def test_a_missing_template_is_reported_with_both_places(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_card, "__file__", str(tmp_path / "hf_emotion" / "model_card.py"))
+    with pytest.raises(FileNotFoundError, match="reinstall hf-emotion"):
+        template_dir()
+
+
+def test_template_metadata_block_is_filled_by_the_facts_alone():
+    template = (Path(template_dir()) / "model.md").read_text(encoding="utf-8")
+    block = template.split("---")[1].strip()
+    assert block == "{{ metadata }}"
+    assert yaml.safe_load(template.split("---")[2].splitlines()[0] or "null") is None
