@@ -1,0 +1,1 @@
+"""Corpora, audio decoding, splits and mixtures."""

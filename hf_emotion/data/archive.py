@@ -1,0 +1,140 @@
+"""The files of an unpacked corpus archive: finding them by name, whatever folder layout the download has."""
+
+import csv
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from re import Match, Pattern
+
+import soundfile
+
+
+logger = logging.getLogger(__name__)
+
+AUDIO_SUFFIXES = (".wav", ".flac")
+
+# libsndfile reports 2**63 - 1 frames for a stream whose encoder did not know its length.
+_MAX_FRAMES = 2**62
+
+
+def audio_files(root: str | os.PathLike[str]) -> list[Path]:
+    """
+    All `.wav` and `.flac` files below a folder, sorted.
+
+    Hidden files and folders (`.DS_Store`, the `._name` twins that macOS leaves in zip files) and `__MACOSX` are not
+    looked at. Links to folders are followed, each folder once.
+
+    Args:
+        root (`str` or `os.PathLike`):
+            Folder to search, with everything below it.
+
+    Returns:
+        `list[Path]`: The files in the order of their paths.
+    """
+    found: list[Path] = []
+    visited: set[str] = set()
+    for folder, subfolders, names in os.walk(os.fspath(root), followlinks=True):
+        real_folder = os.path.realpath(folder)
+        if real_folder in visited:
+            subfolders.clear()
+            continue
+        visited.add(real_folder)
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name != "__MACOSX")
+        found += [
+            Path(folder, name)
+            for name in names
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+        ]
+    return sorted(found)
+
+
+def named_audio_files(root: str | os.PathLike[str], pattern: Pattern[str]) -> Iterator[tuple[Path, Match[str]]]:
+    """
+    The audio files below a folder whose name follows the corpus' naming scheme, without second copies.
+
+    Some downloads hold the whole tree twice (the RAVDESS and TESS zips on Kaggle). Of files with the same name and the
+    same size only the one nearest to the root is kept. Files with the same name that differ in size are all kept,
+    so that the builder can report them as a conflict.
+
+    Args:
+        root (`str` or `os.PathLike`):
+            Folder of the archive.
+        pattern (`re.Pattern`):
+            Searched in the absolute path without suffix, with forward slashes; anchor it with `/` and `$`.
+
+    Yields:
+        `tuple[Path, re.Match]`: A file and the match of the pattern.
+    """
+    seen: dict[tuple[str, int], Path] = {}
+    copies = 0
+    for path in sorted(audio_files(root), key=lambda path: (len(path.parts), path)):
+        match = pattern.search(path.with_suffix("").as_posix())
+        if match is None:
+            continue
+        identity = (match.group(), path.stat().st_size)
+        if seen.setdefault(identity, path) is not path:
+            copies += 1
+            continue
+        yield path, match
+    if copies:
+        logger.info("%s holds second copies of %d files; they are ignored", root, copies)
+
+
+def table_rows(root: Path, name: str) -> list[dict[str, str]]:
+    """
+    Rows of a CSV table that comes with an archive.
+
+    Args:
+        root (`Path`):
+            Folder of the archive, or an inner folder: the one above is looked into as well.
+        name (`str`):
+            Path of the table below the folder of the archive.
+
+    Returns:
+        `list[dict[str, str]]`: One dict per row; empty if there is no such table.
+    """
+    for path in (root / name, root.parent / name):
+        if path.is_file():
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                return list(csv.DictReader(file))
+    return []
+
+
+def header_duration(path: str | os.PathLike) -> float:
+    """
+    Duration of an audio file in seconds, read from its header; no sample is decoded.
+
+    Args:
+        path (`str` or `os.PathLike`):
+            File in a format that libsndfile reads.
+
+    Raises:
+        `ValueError`: If the file is missing, empty, has no readable header, or says that it holds no samples.
+    """
+    if not os.path.isfile(path):
+        raise ValueError("no such file")
+    if os.path.getsize(path) == 0:
+        raise ValueError("file of 0 bytes")
+    try:
+        info = soundfile.info(os.fspath(path))
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"unreadable header: {error.error_string}") from error
+    if info.frames <= 0:
+        raise ValueError("no samples")
+    if info.frames > _MAX_FRAMES:
+        raise ValueError("the header does not say how many samples there are")
+    return info.frames / info.samplerate
+
+
+def describe_folder(root: str | os.PathLike[str], num_shown: int = 8) -> str:
+    """One line that says what lies directly in a folder, for error messages."""
+    if not os.path.exists(root):
+        return "the path does not exist"
+    if not os.path.isdir(root):
+        return "it is a file, not a folder (unpack archives first)"
+    names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in os.scandir(os.fspath(root)))
+    if not names:
+        return "the folder is empty"
+    more = f" and {len(names) - num_shown} more" if len(names) > num_shown else ""
+    return f"it holds {', '.join(names[:num_shown])}{more}"

@@ -1,0 +1,166 @@
+"""The door to the corpora: the only place that opens the files of `dataset_scripts/`.
+
+A corpus file is a plugin: its stem is the name of the corpus, and there is no list to edit. Files are loaded by path,
+because in a bare checkout the folder is not part of the package; it works there, in a wheel and if installed editable.
+"""
+
+import contextlib
+import difflib
+import importlib.util
+import os
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import datasets
+from datasets.naming import snakecase_to_camelcase
+
+from .corpus import Corpus, EmotionCorpus
+
+
+_MODULE_PREFIX = "hf_emotion.dataset_scripts."
+
+
+def list_corpora() -> list[str]:
+    """
+    Names of all corpora that [`load_corpus`] knows.
+
+    Example:
+
+    ```python
+    >>> from hf_emotion.data.loading import list_corpora
+    >>> "ravdess" in list_corpora()
+    True
+
+    ```
+    """
+    return sorted(path.stem for path in _scripts_dir().glob("*.py") if not path.stem.startswith("_"))
+
+
+def corpus_facts(name: str) -> Corpus:
+    """
+    Facts of a corpus: languages, licence, how to obtain it, labels, published counts, pitfalls.
+
+    Args:
+        name (`str`):
+            One of [`list_corpora`].
+
+    Raises:
+        `ValueError`: If there is no such corpus; the message proposes close names.
+
+    Example:
+
+    ```python
+    >>> from hf_emotion.data.loading import corpus_facts
+    >>> corpus_facts("ravdess").num_speakers
+    24
+
+    ```
+    """
+    return corpus_builder_class(name).facts
+
+
+def load_corpus(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    *,
+    split: str | None = None,
+    streaming: bool = False,
+    cache_dir: str | os.PathLike | None = None,
+) -> datasets.DatasetDict | datasets.Dataset | datasets.IterableDatasetDict | datasets.IterableDataset:
+    """
+    Load a corpus from its unpacked archive.
+
+    Args:
+        name (`str`):
+            One of [`list_corpora`]; `"manifest"` for your own recordings, described by a CSV or JSONL file.
+        data_dir (`str` or `os.PathLike`):
+            Folder of the unpacked archive, in one of the layouts in which the corpus is published. For `"manifest"`,
+            the manifest file or the folder that holds `manifest.csv` or `manifest.jsonl`.
+        split (`str`, *optional*):
+            Return only this split, for example `"train"`. Slices such as `"train[:10%]"` work when not streaming.
+        streaming (`bool`, *optional*, defaults to `False`):
+            Return iterable datasets that read file headers as they go, with nothing written to the cache.
+        cache_dir (`str` or `os.PathLike`, *optional*):
+            Where the prepared table (no audio) is kept, by default the cache of datasets.
+
+    Returns:
+        `DatasetDict` with the columns of `hf_emotion.data.corpus.COLUMNS`: one split `train` if the corpus publishes
+        no official splits, its official ones otherwise. A `Dataset` if `split` is given. Their iterable twins if
+        `streaming`. `audio` holds `{"path", "bytes"}`, not decoded; [`~hf_emotion.data.audio.load_audio`] decodes it.
+
+    Raises:
+        `ValueError`: If there is no such corpus, or what the archive says is contradictory.
+        `FileNotFoundError`: If `data_dir` is missing or holds no utterance; says where to get the corpus.
+
+    Example:
+
+    ```python
+    >>> from hf_emotion.data.loading import load_corpus
+    >>> ravdess = load_corpus("ravdess", data_dir="corpora/ravdess")  # doctest: +SKIP
+    >>> ravdess["train"][0]["emotion"]  # doctest: +SKIP
+    'neutral'
+
+    ```
+    """
+    builder = corpus_builder_class(name)(data_dir=data_dir, cache_dir=cache_dir)
+    if streaming:
+        return builder.as_streaming_dataset(split=split)
+    builder.download_and_prepare()
+    return builder.as_dataset(split=split)
+
+
+def corpus_builder_class(name: str) -> type[EmotionCorpus]:
+    """
+    The builder class of a corpus, found by convention: `crema_d` -> class `CremaD` in `dataset_scripts/crema_d.py`.
+
+    Args:
+        name (`str`):
+            One of [`list_corpora`].
+
+    Raises:
+        `ValueError`: If there is no such corpus, or its file does not follow the convention.
+    """
+    module = _corpus_module(name)
+    class_name = snakecase_to_camelcase(name)
+    builder: Any = getattr(module, class_name, None)
+    if not (isinstance(builder, type) and issubclass(builder, EmotionCorpus)):
+        raise ValueError(f"{module.__file__} must define a class {class_name}(EmotionCorpus); it does not.")
+    if getattr(builder, "facts", None) is None or builder.facts.name != name:
+        raise ValueError(f'{module.__file__}: {class_name}.facts must be a Corpus with name="{name}".')
+    return builder
+
+
+def _scripts_dir() -> Path:
+    package_dir = Path(__file__).resolve().parents[1]
+    packaged = package_dir / "dataset_scripts"
+    return packaged if packaged.is_dir() else package_dir.parent / "dataset_scripts"
+
+
+def _corpus_module(name: str) -> ModuleType:
+    known = list_corpora()
+    if name not in known:
+        plain = {re.sub(r"[^a-z0-9]", "", corpus): corpus for corpus in known}
+        close = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", name.lower()), plain, n=3)
+        hint = f"Did you mean {' or '.join(repr(plain[match]) for match in close)}? " if close else ""
+        raise ValueError(
+            f"There is no corpus {name!r}. {hint}Known corpora: {', '.join(known)}. "
+            f'For recordings of your own use "manifest".'
+        )
+    module_name = _MODULE_PREFIX + name
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    path = _scripts_dir() / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"Python cannot load {path}.")
+    module = importlib.util.module_from_spec(spec)
+    # datasets finds a builder's module by name, so it has to be registered before a builder is made.
+    sys.modules[module_name] = module
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(sys.modules.pop, module_name)
+        spec.loader.exec_module(module)
+        on_failure.pop_all()
+    return module
