@@ -1,0 +1,234 @@
+"""Everything that can be configured about an experiment, as dataclasses for `transformers.HfArgumentParser`."""
+
+import json
+from dataclasses import dataclass, field, fields
+
+from transformers import TrainingArguments
+
+from .data.mixture import MIXINGS, ROUND_ROBIN_UNITS, STOPPING_STRATEGIES, check_mixing
+
+
+@dataclass
+class EmotionTrainingArguments(TrainingArguments):
+    """
+    `transformers.TrainingArguments` plus how corpora are mixed, with defaults for speech emotion recognition.
+
+    Other defaults than in `transformers`: the best model is the one with the highest `eval_uar`; the state of
+    callbacks (early stopping) is restored when training resumes; data loader workers persist; all columns reach the
+    collator.
+
+    Raises:
+        ValueError: A mixing option is unknown or contradicts another, or an inherited option cannot work here.
+
+    Example:
+
+    ```python
+    >>> from hf_emotion.arguments import EmotionTrainingArguments
+    >>> args = EmotionTrainingArguments("outputs/quickstart", mixing="temperature", temperature=2.0, use_cpu=True)
+    >>> args.metric_for_best_model, args.greater_is_better
+    ('uar', True)
+
+    ```
+    """
+
+    mixing: str = field(
+        default="round_robin",
+        metadata={
+            "help": "How corpora take turns: by round robin, drawn with `corpus_weights`, drawn with probabilities "
+            "proportional to size ** (1 / temperature), or all utterances shuffled together.",
+            "choices": list(MIXINGS),
+        },
+    )
+    round_robin_unit: str = field(
+        default="batch",
+        metadata={
+            "help": "With round robin, whether an optimizer step works on one corpus ('batch') or passes one batch of "
+            "every corpus through the model ('step', ExHuBERT paper, section 4.1).",
+            "choices": list(ROUND_ROBIN_UNITS),
+        },
+    )
+    corpus_weights: list[float] | None = field(
+        default=None, metadata={"help": "For mixing='weighted': one positive weight per corpus."}
+    )
+    temperature: float = field(
+        default=1.0,
+        metadata={"help": "For mixing='temperature': 1 keeps the corpus sizes, larger values even them out."},
+    )
+    stopping_strategy: str = field(
+        default="all_exhausted",
+        metadata={
+            "help": "An epoch ends when every corpus, or when the first one, has handed out all its utterances.",
+            "choices": list(STOPPING_STRATEGIES),
+        },
+    )
+    group_by_length: bool = field(
+        default=True, metadata={"help": "Form training batches of utterances with similar durations to save padding."}
+    )
+    metric_for_best_model: str | None = field(
+        default="uar",
+        metadata={
+            "help": "Evaluation metric that picks the best checkpoint: 'uar' (mean over the corpora), '<corpus>_uar', "
+            "'accuracy', 'loss', or one of your own."
+        },
+    )
+    restore_callback_states_from_checkpoint: bool = field(
+        default=True,
+        metadata={"help": "Whether callbacks such as early stopping go on counting when training resumes."},
+    )
+    dataloader_persistent_workers: bool = field(
+        default=True, metadata={"help": "Whether data loader workers, if there are any, live on after an epoch."}
+    )
+    remove_unused_columns: bool = field(
+        default=False, metadata={"help": "Must be false: the collator needs columns that the model does not."}
+    )
+
+    def __post_init__(self):
+        check_mixing(self.mixing, self.round_robin_unit, self.corpus_weights, self.temperature, self.stopping_strategy)
+        if self.dataloader_num_workers == 0:
+            self.dataloader_persistent_workers = False
+        super().__post_init__()
+        config = self.accelerator_config
+        refusals = (
+            (self.remove_unused_columns, "remove_unused_columns", "the audio column would be lost"),
+            (self.train_sampling_strategy != "random", "train_sampling_strategy", "use group_by_length and mixing"),
+            (config.split_batches, "accelerator_config.split_batches", "batch sizes are per device"),
+            (config.dispatch_batches, "accelerator_config.dispatch_batches", "each process loads its own batches"),
+            (not config.even_batches, "accelerator_config.even_batches", "processes would evaluate unequal counts"),
+            (self.batch_eval_metrics, "batch_eval_metrics", "UAR needs all predictions of a corpus"),
+            (not self.eval_do_concat_batches, "eval_do_concat_batches", "UAR needs all predictions of a corpus"),
+            (
+                self.deepspeed is not None and self.round_robin_unit == "step",
+                "deepspeed",
+                'it fixes the accumulation steps before the corpora are known, use round_robin_unit="batch"',
+            ),
+        )
+        for is_refused, name, reason in refusals:
+            if is_refused:
+                raise ValueError(f"{name} cannot be changed from its default here: {reason}. Remove it.")
+
+
+@dataclass
+class CorpusArguments:
+    """One corpus of an experiment, as an entry of `corpora` in a YAML file: a name, or a mapping of these fields.
+
+    Args:
+        name (`str`): a loader (`hf-emotion corpora list`), or `"manifest"` for a manifest.csv of your own.
+        data_dir (`str`, *optional*): folder of the archive; by default `<corpora_dir>/<name>`.
+        weight (`float`, *optional*, defaults to 1.0): share of the corpus with `mixing: weighted`.
+        split (`str`, *optional*): strategy of this corpus; by default that of the experiment.
+        fold (`int`, *optional*): fold of this corpus; by default that of the experiment.
+    """
+
+    name: str
+    data_dir: str | None = None
+    weight: float = 1.0
+    split: str | None = None
+    fold: int | None = None
+
+    @classmethod
+    def from_entry(cls, entry) -> "CorpusArguments":
+        """Read an entry of `corpora`; an unknown field is refused by name."""
+        if isinstance(entry, str):
+            return cls(entry)
+        if not isinstance(entry, dict) or "name" not in entry:
+            raise ValueError(f"Each entry of `corpora` is a name or a mapping with `name`, but one is {entry!r}.")
+        known = {item.name for item in fields(cls)}
+        if unknown := sorted(set(entry) - known):
+            raise ValueError(
+                f"The corpus {entry['name']!r} has the unknown field(s) {unknown}; known ones are {sorted(known)}."
+            )
+        return cls(**entry)
+
+
+@dataclass
+class DataArguments:
+    """Which corpora, labels and splits an experiment uses."""
+
+    corpora: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "Corpora or names of corpus sets (emoset, emoset_plus_plus ...); in YAML also mappings "
+            "{name, data_dir, weight, split, fold}."
+        },
+    )
+    corpora_dir: str | None = field(
+        default=None, metadata={"help": "Folder with one folder per corpus, for corpora without a data_dir."}
+    )
+    label_column: str = field(
+        default="arousal_valence",
+        metadata={
+            "help": "What to classify: the six arousal x valence classes, emotions, or the corpus's own labels.",
+            "choices": ["arousal_valence", "emotion", "raw_label"],
+        },
+    )
+    split: str = field(default="auto", metadata={"help": "Split strategy, see hf_emotion.data.splits.split_corpus."})
+    num_folds: int = field(default=5, metadata={"help": "Number of folds for split: k_fold."})
+    fold: int = field(default=0, metadata={"help": "Fold (or speaker) to test, from 0."})
+    validation_size: float = field(default=0.1, metadata={"help": "Share of utterances for validation."})
+    test_size: float = field(default=0.2, metadata={"help": "Share of utterances for testing."})
+    split_seed: int = field(default=0, metadata={"help": "Seed of the split, independent of the training seed."})
+    subsample_labels: bool = field(
+        default=False,
+        metadata={"help": "Subsample the training part of each corpus to as many utterances of every label."},
+    )
+    max_duration_seconds: float | None = field(
+        default=None, metadata={"help": "Crop longer clips to this duration, see crop."}
+    )
+    crop: str | None = field(
+        default="random",
+        metadata={"help": "Where long clips are cropped: at a random place in training only, or all at the start."},
+    )
+    cache_dir: str | None = field(default=None, metadata={"help": "Where prepared corpora are cached."})
+
+
+@dataclass
+class ModelArguments:
+    """Which model an experiment trains, and which of its parameters."""
+
+    model_name_or_path: str | None = field(
+        default=None, metadata={"help": "Hub id or folder of the checkpoint to start from; none trains from scratch."}
+    )
+    config_name: str | None = field(
+        default=None,
+        metadata={
+            "help": "Architecture (Hub id, folder or model type) to train from scratch or to check without weights."
+        },
+    )
+    config_overrides: dict | str | None = field(
+        default=None, metadata={"help": "Config fields to change, as a mapping (JSON on the command line)."}
+    )
+    freeze_feature_encoder: bool = field(
+        default=True, metadata={"help": "Freeze the CNN, as all experiments of the ExHuBERT paper do."}
+    )
+    expand_num_copies: int = field(
+        default=0, metadata={"help": "Copies to append to encoder layers before training: 1 is ExHuBERT, 2 XLarge."}
+    )
+    expand_layers: list[int] | None = field(default=None, metadata={"help": "Layers to expand; all by default."})
+    expand_init: str = field(
+        default="zero", metadata={"help": "Start of the linear behind a copy.", "choices": ["zero", "random"]}
+    )
+    freeze_original_layers: bool = field(
+        default=True, metadata={"help": "Freeze the original layers of an expanded model."}
+    )
+
+    def __post_init__(self):
+        if isinstance(self.config_overrides, str):
+            self.config_overrides = json.loads(self.config_overrides)
+        if self.model_name_or_path is None and self.config_name is None:
+            raise ValueError(
+                "The experiment names no model: set `model_name_or_path` (a checkpoint) or `config_name` (an "
+                "architecture to train from scratch)."
+            )
+
+
+@dataclass
+class RunArguments:
+    """How a run is carried out."""
+
+    step_name: str | None = field(default=None, metadata={"help": "Name of a step and of its folder in output_dir."})
+    early_stopping_patience: int | None = field(
+        default=None, metadata={"help": "Stop after this many evaluations without a better validation UAR."}
+    )
+    dry_run: bool = field(
+        default=False, metadata={"help": "Check the experiment without weights and data, print it, and stop."}
+    )
