@@ -153,7 +153,8 @@ def save_report_figures(
     Args:
         report (`Mapping`): What [`~hf_emotion.evaluation.evaluate_predictions`] returns.
         output_dir (`str` or `pathlib.Path`): Folder to write into.
-        log_history (`Sequence[Mapping]`, *optional*): `trainer.state.log_history`; without it there is no curve.
+        log_history (`Sequence[Mapping]`, *optional*): `trainer.state.log_history`; no curve if nothing was
+            logged.
 
     Returns:
         `dict[str, Path]`: Caption and file of each figure.
@@ -168,7 +169,7 @@ def save_report_figures(
         figure = confusion_matrix_figure(matrix, classes, title=corpus)
         path = output_dir / f"confusion_matrix_{re.sub(r'[^A-Za-z0-9_.-]', '_', corpus)}.png"
         files[f"Confusion matrix, {corpus}"] = save_figure(figure, path)
-    if log_history:
+    if _curve(log_history, "loss") or _curves(log_history, _CORPUS_LOSS) or _curves(log_history, _CORPUS_UAR):
         files["Training curve"] = save_figure(training_curve_figure(log_history), output_dir / "training_curve.png")
     return files
 

@@ -131,3 +131,9 @@ def test_a_report_gives_one_matrix_per_corpus_and_one_overall(tmp_path, corpora,
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*expected, "training_curve.png"])
     assert all(path.is_file() for path in files.values())
     assert list(files)[-1] == "Training curve"
+
+
+def test_a_run_without_logged_losses_gets_its_other_figures(tmp_path):
+    report = {"classes": ["joy"], "confusion": {"overall": [[1]], "per_corpus": {"emodb": [[1]]}}}
+    files = save_report_figures(report, tmp_path, log_history=[{"train_runtime": 1.0, "step": 4}])
+    assert list(files) == ["Confusion matrix, emodb"]

@@ -1,0 +1,167 @@
+"""The corpora of an experiment: named, loaded, labelled and split as its arguments say."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+import numpy as np
+
+from .arguments import CorpusArguments, DataArguments
+from .data.corpus_sets import CORPUS_SETS, published_corpora
+from .data.loading import corpus_facts, list_corpora, load_corpus
+from .data.split_info import SplitInfo, describe_split
+from .data.splits import resolve_strategy, split_corpus
+from .emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS
+
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "manifest"
+
+
+@dataclass
+class ExperimentCorpus:
+    """A corpus as an experiment uses it: its utterances with a label in train, validation and test, and their split."""
+
+    name: str
+    loader: str
+    parts: datasets.DatasetDict
+    split: SplitInfo
+    weight: float
+
+
+def requested_corpora(data_args: DataArguments) -> list[CorpusArguments]:
+    """
+    The corpora that an experiment names, with corpus sets resolved.
+
+    Raises:
+        `ValueError`: if there are none, if one is named twice, or if a name is unknown.
+    """
+    requested: list[CorpusArguments] = []
+    for entry in data_args.corpora:
+        corpus = CorpusArguments.from_entry(entry)
+        members = CORPUS_SETS.get(corpus.name)
+        requested.extend([corpus] if members is None else map(CorpusArguments, members))
+    if not requested:
+        raise ValueError(f"`corpora` is empty: name corpora ({', '.join(list_corpora())}) or sets ({_sets()}).")
+    known = {*list_corpora(), *published_corpora()}
+    if unknown := sorted({corpus.name for corpus in requested} - known):
+        raise ValueError(f"Unknown corpora {unknown}. Known are {', '.join(sorted(known))} and the sets {_sets()}.")
+    repeated = [key for key, count in Counter((c.name, c.data_dir) for c in requested).items() if count > 1]
+    if repeated:
+        raise ValueError(f"`corpora` names {repeated[0][0]} twice; a larger share is a larger `weight`.")
+    return requested
+
+
+def _sets() -> str:
+    return ", ".join(sorted(CORPUS_SETS))
+
+
+def corpora_without_loader(corpora: Sequence[CorpusArguments]) -> list[str]:
+    """Names of requested corpora that are known from publications but have no loader in this version."""
+    return sorted({corpus.name for corpus in corpora} - set(list_corpora()))
+
+
+def load_experiment_corpora(data_args: DataArguments, seed: int) -> list[ExperimentCorpus]:
+    """
+    Load, label and split the corpora of an experiment. Utterances without a label in `label_column` are left out, and
+    counted in the log.
+
+    Args:
+        data_args ([`DataArguments`]): which corpora, labels and splits.
+        seed (`int`): seed of `subsample_labels`.
+
+    Raises:
+        `ValueError`: if a corpus has no loader or no folder, or no utterances with a label for training.
+    """
+    requested = requested_corpora(data_args)
+    if missing := corpora_without_loader(requested):
+        raise ValueError(
+            f"There is no loader for {', '.join(missing)} yet. Describe your copy in a manifest.csv and name it as "
+            "{name: manifest, data_dir: <its folder>}."
+        )
+    corpora = [_load(corpus, data_args, seed) for corpus in requested]
+    names = Counter(corpus.name for corpus in corpora)
+    if repeated := [name for name, count in names.items() if count > 1]:
+        raise ValueError(f"Two manifests call their corpus {repeated[0]!r}: give them different `corpus` columns.")
+    return corpora
+
+
+def _load(corpus: CorpusArguments, data_args: DataArguments, seed: int) -> ExperimentCorpus:
+    data_dir = corpus.data_dir or (data_args.corpora_dir and str(Path(data_args.corpora_dir) / corpus.name))
+    if data_dir is None:
+        raise ValueError(f"Where is {corpus.name}? Give the corpus a `data_dir`, or set `corpora_dir`.")
+    loaded = load_corpus(corpus.name, data_dir, cache_dir=data_args.cache_dir)
+    name = next(iter(loaded.values()))[0]["corpus"]
+    strategy = corpus.split or data_args.split
+    settings = {
+        "num_folds": data_args.num_folds,
+        "fold": data_args.fold if corpus.fold is None else corpus.fold,
+        "validation_size": data_args.validation_size,
+        "test_size": data_args.test_size,
+        "seed": data_args.split_seed,
+    }
+    resolved = resolve_strategy(loaded) if strategy == "auto" else strategy
+    parts = split_corpus(loaded, strategy, **settings)
+    if resolved not in ("k_fold", "leave_one_speaker_out"):
+        settings |= {"num_folds": None, "fold": None}
+    split = describe_split(parts, resolved, **settings)
+    parts = datasets.DatasetDict({part: _labelled(rows, data_args.label_column) for part, rows in parts.items()})
+    left_out = sum(split.sizes.values()) - sum(map(len, parts.values()))
+    if left_out:
+        logger.info("%s: %d utterances have no %s and are left out.", name, left_out, data_args.label_column)
+    if data_args.subsample_labels:
+        parts["train"] = subsample_labels(parts["train"], data_args.label_column, seed)
+    if not len(parts["train"]):
+        raise ValueError(f"{name} has no training utterance with a label in column {data_args.label_column!r}.")
+    return ExperimentCorpus(name, corpus.name, parts, split, corpus.weight)
+
+
+def _labelled(rows: datasets.Dataset, label_column: str) -> datasets.Dataset:
+    labels = rows[label_column]
+    return rows.select([index for index, label in enumerate(labels) if label is not None])
+
+
+def subsample_labels(rows: datasets.Dataset, label_column: str, seed: int) -> datasets.Dataset:
+    """
+    Draw as many utterances of every label as the rarest has, without replacement and in the order of `rows`: the
+    ablation of the label distribution.
+    """
+    labels = np.asarray(rows[label_column])
+    names, counts = np.unique(labels, return_counts=True)
+    generator = np.random.default_rng(seed)
+    chosen = [generator.choice(np.flatnonzero(labels == name), counts.min(), replace=False) for name in names]
+    return rows.select(np.sort(np.concatenate(chosen)).tolist())
+
+
+def label_names(data_args: DataArguments, corpora: Sequence[ExperimentCorpus] = ()) -> list[str]:
+    """
+    Class names of an experiment in the order of the outputs: the six arousal x valence classes as published, or the
+    labels that occur in the loaded corpora, emotions in canonical order and corpus labels in alphabetical order.
+    """
+    if data_args.label_column == "arousal_valence":
+        return list(AROUSAL_VALENCE_CLASSES)
+    found = {label for corpus in corpora for part in corpus.parts.values() for label in part[data_args.label_column]}
+    return _ordered(found, data_args.label_column)
+
+
+def declared_label_names(data_args: DataArguments) -> list[str] | None:
+    """Class names as far as they are known without data; `None` if a corpus does not declare its labels."""
+    if data_args.label_column == "arousal_valence":
+        return list(AROUSAL_VALENCE_CLASSES)
+    found: set[str] = set()
+    for corpus in requested_corpora(data_args):
+        if corpus.name == MANIFEST or corpus.name not in list_corpora():
+            return None
+        labels = corpus_facts(corpus.name).labels
+        found |= set(labels) if data_args.label_column == "raw_label" else set(filter(None, labels.values()))
+    return _ordered(found, data_args.label_column)
+
+
+def _ordered(labels: set[str], label_column: str) -> list[str]:
+    if label_column == "raw_label":
+        return sorted(labels)
+    return [name for name in EMOTIONS if name in labels]

@@ -1,0 +1,1 @@
+"""The recipes: train and evaluate, each one straight `main`."""

@@ -1,0 +1,209 @@
+"""Train a speech emotion classifier on one corpus or many.
+
+    accelerate launch train.py --config trainer_configs/quickstart.yaml
+    accelerate launch train.py --config trainer_configs/exhubert/exhubert_large_es_plus_plus.yaml --corpora jl_corpus
+    python train.py --config X.yaml --dry_run true
+
+Every flag overrides the YAML file. A run that was interrupted continues with `--resume_from_checkpoint true`; steps that
+are finished are then skipped.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import datasets
+import pandas as pd
+import transformers
+from accelerate import PartialState
+from transformers import EarlyStoppingCallback, PreTrainedModel
+from transformers.trainer_utils import get_last_checkpoint
+
+from hf_emotion.data.data_collator import EmotionDataCollator, minimum_input_samples
+from hf_emotion.evaluation import format_report, load_metrics
+from hf_emotion.experiment import Step, load_experiment
+from hf_emotion.experiment_check import check_experiment
+from hf_emotion.experiment_corpora import ExperimentCorpus, label_names, load_experiment_corpora
+from hf_emotion.experiment_model import prepare_feature_extractor, prepare_model
+from hf_emotion.predictions import METADATA_COLUMNS, predictions_table
+from hf_emotion.run_record import METRICS_FILE, is_finished, record_config, recorded_config, write_run_record
+from hf_emotion.scripts.cpu_processes import start_cpu_processes
+from hf_emotion.trainer import EmotionTrainer
+
+
+logger = logging.getLogger("hf_emotion.train")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run all steps of an experiment; `arguments` are those of the command line."""
+    if arguments is None:
+        start_cpu_processes()
+    steps = load_experiment(sys.argv[1:] if arguments is None else arguments)
+    for step in steps:
+        if step.run.dry_run:
+            print(check_experiment(step))
+        else:
+            _set_up_logging(step)
+            run_step(step)
+
+
+def run_step(step: Step) -> dict:
+    """
+    Train and evaluate one step, and write its folder.
+
+    Args:
+        step ([`Step`]): the arguments.
+
+    Returns:
+        `dict`: the report on the test parts, see [`~hf_emotion.evaluation.evaluate_predictions`].
+
+    Raises:
+        `ValueError`: if the folder holds another run, or if model, corpora or arguments do not fit together.
+    """
+    output_dir = Path(step.training.output_dir)
+    if _may_skip(step):
+        logger.info("%s is finished: %s", step.name, output_dir)
+        report = load_metrics(output_dir / METRICS_FILE)
+        _show(report, step)
+        return report
+    with step.training.main_process_first(desc="preparing corpora"):
+        corpora = load_experiment_corpora(step.data, step.training.seed)
+    labels = label_names(step.data, corpora)
+    transformers.set_seed(step.training.seed)
+    model = prepare_model(step.model, labels)
+    extractor = prepare_feature_extractor(step.model, model)
+    if step.training.should_save:
+        record_config(output_dir, step.resolved_yaml())
+
+    trainer = _trainer(step, model, extractor, corpora, labels)
+    started = time.perf_counter()
+    result = trainer.train(resume_from_checkpoint=_checkpoint(step))
+    seconds = time.perf_counter() - started
+    trainer.save_model()
+
+    test = datasets.concatenate_datasets([corpus.parts["test"] for corpus in corpora if len(corpus.parts["test"])])
+    output = trainer.predict(test)
+    report = {}
+    if step.training.should_save:
+        report = write_run_record(
+            output_dir,
+            predictions_table(_metadata(test), labels=output.label_ids, classes=labels, logits=output.predictions),
+            corpora,
+            classes=labels,
+            config_yaml=step.resolved_yaml(),
+            base_model=step.model.model_name_or_path,
+            architecture=model.config.model_type,
+            training=_training_facts(trainer, model, result.global_step, seconds),
+            log_history=trainer.state.log_history,
+            sampling_rate=extractor.sampling_rate,
+            remote_code=model.config.model_type == "exhubert",
+            seed=step.training.seed,
+        )
+        _show(report, step)
+    trainer.accelerator.wait_for_everyone()
+    return report
+
+
+def _trainer(
+    step: Step, model: PreTrainedModel, extractor, corpora: Sequence[ExperimentCorpus], labels: Sequence[str]
+) -> EmotionTrainer:
+    if step.training.mixing == "weighted":
+        step.training.corpus_weights = [corpus.weight for corpus in corpora]
+    minimum = minimum_input_samples(model.config)
+    collator = EmotionDataCollator(
+        extractor,
+        label2id={label: index for index, label in enumerate(labels)},
+        label_column=step.data.label_column,
+        max_duration_seconds=step.data.max_duration_seconds,
+        crop=step.data.crop if step.data.max_duration_seconds else None,
+        min_num_samples=minimum.clip,
+        min_training_batch_samples=minimum.training_batch,
+        seed=step.training.seed,
+    )
+    validation = {corpus.name: corpus.parts["validation"] for corpus in corpora if len(corpus.parts["validation"])}
+    callbacks = []
+    if step.run.early_stopping_patience is not None:
+        callbacks.append(EarlyStoppingCallback(step.run.early_stopping_patience))
+    return EmotionTrainer(
+        model,
+        step.training,
+        collator,
+        {corpus.name: corpus.parts["train"] for corpus in corpora},
+        validation or None,
+        processing_class=extractor,
+        callbacks=callbacks,
+    )
+
+
+def _may_skip(step: Step) -> bool:
+    output_dir = step.training.output_dir
+    recorded = recorded_config(output_dir)
+    started = recorded is not None or (Path(output_dir).is_dir() and get_last_checkpoint(output_dir) is not None)
+    if not started:
+        return False
+    if not step.training.resume_from_checkpoint:
+        raise ValueError(
+            f"{output_dir} holds a run already. Continue it with `--resume_from_checkpoint true`, choose another "
+            "`output_dir`, or delete the folder."
+        )
+    if recorded is not None and _comparable(recorded) != _comparable(step.resolved_yaml()):
+        raise ValueError(
+            f"{output_dir} holds a run of another experiment (see {output_dir}/experiment.yaml). Choose another "
+            "`output_dir`, or delete the folder."
+        )
+    return is_finished(output_dir)
+
+
+def _comparable(resolved_yaml: str) -> str:
+    return "\n".join(line for line in resolved_yaml.splitlines() if not line.startswith("resume_from_checkpoint"))
+
+
+def _checkpoint(step: Step) -> str | bool | None:
+    resume = step.training.resume_from_checkpoint
+    if resume in (None, "", "false", "False", False):
+        return None
+    return True if resume in ("true", "True", True) else resume
+
+
+def _metadata(rows: datasets.Dataset) -> pd.DataFrame:
+    return rows.select_columns(list(METADATA_COLUMNS)).to_pandas()
+
+
+def _training_facts(trainer: EmotionTrainer, model: PreTrainedModel, steps: int, seconds: float) -> dict:
+    args = trainer.args
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return {
+        "optimizer steps": steps,
+        "batch size": f"{args.train_batch_size} x {args.gradient_accumulation_steps} accumulated x {args.world_size}",
+        "corpora mixed by": f"{args.mixing} ({args.round_robin_unit})"
+        if args.mixing == "round_robin"
+        else args.mixing,
+        "learning rate": args.learning_rate,
+        "schedule": str(getattr(args.lr_scheduler_type, "value", args.lr_scheduler_type)),
+        "precision": "bf16" if args.bf16 else "fp16" if args.fp16 else "fp32",
+        "seed": args.seed,
+        "parameters": f"{sum(size for size, _ in sizes):,}",
+        "trainable parameters": f"{sum(size for size, trained in sizes if trained):,}",
+        "training time": f"{seconds:.0f} s",
+    }
+
+
+def _show(report: dict, step: Step) -> None:
+    if PartialState().is_main_process:
+        print(
+            f"\n{step.name}: test parts, unseen speakers\n{format_report(report)}\nWritten to {step.training.output_dir}"
+        )
+
+
+def _set_up_logging(step: Step) -> None:
+    level = logging.INFO if step.training.should_log else logging.ERROR
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=level, force=True)
+    datasets.utils.logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+    transformers.utils.logging.set_verbosity_warning()
+
+
+if __name__ == "__main__":
+    main()
