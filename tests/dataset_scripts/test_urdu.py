@@ -42,6 +42,10 @@ def test_the_real_archive_is_complete_and_has_29_speakers(real_data_dir, tmp_pat
     assert len(by_speaker) == 29
     assert by_speaker.most_common(4) == [("SM5", 80), ("SM4", 48), ("SM25", 40), ("SM24", 38)]
     assert sum(rows["duration"]) / 3600 == pytest.approx(0.277, abs=0.001)
+    labels_of = {speaker: set() for speaker in by_speaker}
+    for speaker, label in zip(rows["speaker_id"], rows["raw_label"], strict=True):
+        labels_of[speaker].add(label)
+    assert sum(len(labels) == 1 for labels in labels_of.values()) == 26
 
 
 @pytest.mark.real_data

@@ -124,6 +124,17 @@ def test_odd_number_of_layers_is_refused(published):
         convert_published_exhubert(odd, {})
 
 
+def test_config_fields_can_be_changed_while_loading(published):
+    model = ExHubertForSequenceClassification.from_pretrained(
+        published, num_labels=4, ignore_mismatched_sizes=True, hidden_dropout=0.0, dtype=torch.bfloat16
+    )
+    assert model.classifier.weight.shape[0] == model.config.num_labels == 4
+    assert model.config.hidden_dropout == 0.0
+    assert model.dtype == torch.bfloat16
+    with pytest.raises(RuntimeError, match="mismatched"):
+        ExHubertForSequenceClassification.from_pretrained(published, num_labels=4)
+
+
 def test_layout_cannot_hold_other_expansions(expanded, tmp_path):
     expanded.config.num_copies_per_layer = [2, 1]
     with pytest.raises(ValueError, match="exactly one copy per layer"):

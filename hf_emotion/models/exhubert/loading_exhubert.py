@@ -21,6 +21,11 @@ def _convert_published(source, config_dict: dict, hub_kwargs: dict):
     return convert_published_exhubert(load_checkpoint(source, **hub_kwargs), config_dict)
 
 
+def _config_fields(config) -> set[str]:
+    # the precision is an argument of loading, although a config records it as well
+    return (set(config.to_dict()) | {"num_labels"}) - {"dtype", "torch_dtype"}
+
+
 def check_loading_info(class_name: str, source, info: dict) -> None:
     problems = {
         "missing": sorted(info["missing_keys"]),
@@ -72,6 +77,8 @@ class StrictLoadingMixin:
             config_dict, _ = cls.config_class.get_config_dict(source, **hub_kwargs)
             if _PUBLISHED_ARCHITECTURE in (config_dict.get("architectures") or []):
                 config, kwargs["state_dict"] = _convert_published(source, config_dict, hub_kwargs)
+                changes = {name: kwargs.pop(name) for name in set(kwargs) & _config_fields(config)}
+                config = type(config).from_dict(config.to_dict() | changes)
                 pretrained_model_name_or_path = None
         model, info = super().from_pretrained(
             pretrained_model_name_or_path,
