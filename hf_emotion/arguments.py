@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from transformers import TrainingArguments
 
@@ -117,6 +118,8 @@ class CorpusArguments:
         weight (`float`, *optional*, defaults to 1.0): share of the corpus with `mixing: weighted`.
         split (`str`, *optional*): strategy of this corpus; by default that of the experiment.
         fold (`int`, *optional*): fold of this corpus; by default that of the experiment.
+
+    For a corpus set, `data_dir` is the folder with one folder per corpus, and the other fields hold for all of them.
     """
 
     name: str
@@ -137,7 +140,9 @@ class CorpusArguments:
             raise ValueError(
                 f"The corpus {entry['name']!r} has the unknown field(s) {unknown}; known ones are {sorted(known)}."
             )
-        return cls(**entry)
+        corpus = cls(**entry)
+        corpus.weight = float(corpus.weight)  # YAML 1.1 reads 1e-1 as a string
+        return corpus
 
 
 @dataclass
@@ -213,12 +218,22 @@ class ModelArguments:
 
     def __post_init__(self):
         if isinstance(self.config_overrides, str):
-            self.config_overrides = json.loads(self.config_overrides)
+            try:
+                self.config_overrides = json.loads(self.config_overrides)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"`config_overrides` is no JSON ({error}): {self.config_overrides}") from error
+        if not isinstance(self.config_overrides, dict | None):
+            raise ValueError(f"`config_overrides` must map config fields to values, but is {self.config_overrides!r}.")
         if self.model_name_or_path is None and self.config_name is None:
             raise ValueError(
                 "The experiment names no model: set `model_name_or_path` (a checkpoint) or `config_name` (an "
                 "architecture to train from scratch)."
             )
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """`config_overrides` as a dict."""
+        return dict(self.config_overrides) if isinstance(self.config_overrides, dict) else {}
 
 
 @dataclass

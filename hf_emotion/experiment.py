@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 import yaml
 from transformers import HfArgumentParser
 
-from .arguments import DataArguments, EmotionTrainingArguments, ModelArguments, RunArguments
+from .arguments import CorpusArguments, DataArguments, EmotionTrainingArguments, ModelArguments, RunArguments
 
 
-_GROUPS = (ModelArguments, DataArguments, RunArguments, EmotionTrainingArguments)
+_GROUPS: Any = (ModelArguments, DataArguments, RunArguments, EmotionTrainingArguments)
 
 # What a later step does not inherit: it starts from the model of the step before, as that step left it.
 _ORIGIN = ("model_name_or_path", "config_name", "config_overrides")
@@ -147,8 +147,26 @@ def _parse_step(values: dict[str, Any], flags: Sequence[str], *, is_first: bool,
         raise ValueError("Each entry of `steps` needs a `step_name`, which names its folder.")
     if several:
         parsed["output_dir"] = str(Path(parsed["output_dir"] or "outputs") / values["step_name"])
-    groups = [group(**{f.name: parsed[f.name] for f in fields(group) if f.init}) for group in _GROUPS]
-    return Step(*groups, given=given | {"output_dir": parsed["output_dir"]})
+    given |= {"output_dir": parsed["output_dir"]}
+    model, data, run, training = (_group(group, parsed) for group in _GROUPS)
+    step = Step(model, data, run, training, given)
+    _check_weights(step)
+    return step
+
+
+def _group(group: Any, parsed: dict[str, Any]) -> Any:
+    return group(**{item.name: parsed[item.name] for item in fields(group) if item.init})
+
+
+def _check_weights(step: Step) -> None:
+    corpora = map(CorpusArguments.from_entry, step.data.corpora)
+    weighted = [corpus.name for corpus in corpora if corpus.weight != 1]
+    if weighted and (step.training.mixing != "weighted" or step.training.corpus_weights is not None):
+        raise ValueError(
+            f"The `weight` of {', '.join(weighted)} has no effect with mixing={step.training.mixing!r}"
+            f"{'' if step.training.corpus_weights is None else ' and `corpus_weights`'}. Leave it out, or use "
+            "`mixing: weighted` without `corpus_weights`."
+        )
 
 
 def _flag_names(parser: HfArgumentParser, flags: Sequence[str]) -> list[str]:

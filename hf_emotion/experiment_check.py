@@ -1,10 +1,17 @@
 """Checks an experiment end to end without weights and data: names, labels, steps, and the model on the meta device."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
+from transformers import PreTrainedModel
+
+from .arguments import EmotionTrainingArguments
+from .data.splits import STRATEGIES
 from .experiment import Step
-from .experiment_corpora import corpora_without_loader, declared_label_names, requested_corpora
+from .experiment_corpora import MANIFEST, corpora_without_loader, declared_label_names, requested_corpora
 from .experiment_model import meta_classifier
+
+
+_PLACEHOLDERS = ("label_0", "label_1")  # while the labels are only known to a manifest
 
 
 def check_experiment(step: Step) -> str:
@@ -15,39 +22,56 @@ def check_experiment(step: Step) -> str:
         step ([`Step`]): the arguments.
 
     Returns:
-        `str`: a table for the terminal: model, parameter counts, corpora, labels, steps.
+        `str`: a table for the terminal: model, parameter counts, corpora, labels, split, training, folder.
 
     Raises:
         `ValueError`: if names, labels, architecture or steps cannot work.
     """
     corpora = requested_corpora(step.data)
+    splits = [corpus.split or step.data.split for corpus in corpora]
+    if unknown := sorted(set(splits) - set(STRATEGIES)):
+        raise ValueError(f"{step.name}: unknown split strategy {unknown[0]!r}; choose one of {', '.join(STRATEGIES)}.")
     labels = declared_label_names(step.data)
-    model = meta_classifier(step.model, labels or ["label"])
+    if labels is not None and len(labels) < 2:
+        raise ValueError(f"{step.name}: {len(labels)} label(s) in {step.data.label_column!r}; it takes two or more.")
+    model = checked_model(step, labels or _PLACEHOLDERS)
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
     trained = sum(size for size, is_trained in sizes if is_trained)
     if not trained:
         raise ValueError(f"{step.name}: every parameter is frozen, so there is nothing to train.")
-    args = step.training
-    accumulated = args.gradient_accumulation_steps * (len(corpora) if args.round_robin_unit == "step" else 1)
-    length = f"{args.max_steps:,} optimizer steps" if args.max_steps > 0 else f"{args.num_train_epochs:g} epochs"
     without_loader = corpora_without_loader(corpora)
+    names = [str(corpus.data_dir) if corpus.name == MANIFEST else corpus.name for corpus in corpora]
+    origin = step.model.model_name_or_path
     rows = {
         "experiment": step.name,
-        "model": f"{type(model).__name__} from {step.model.model_name_or_path or 'scratch'}",
-        "parameters": f"{sum(size for size, _ in sizes) / 1e6:,.2f} M, {trained / 1e6:,.2f} M trainable",
-        "corpora": f"{len(corpora)}: {_shortened([corpus.name for corpus in corpora])}",
-        "no loader yet": _shortened(without_loader) if without_loader else "-",
-        "labels": f"{len(labels)} ({step.data.label_column})"
-        if labels
-        else f"from the data ({step.data.label_column})",
-        "training": f"{length}, batch {args.per_device_train_batch_size} x {accumulated} accumulated, "
-        f"{args.mixing}, lr {args.learning_rate:g}",
-        "output": str(Path(args.output_dir)),
+        "model": f"{type(model).__name__}, {f'starts from {origin}' if origin else 'from scratch'}",
+        "parameters": f"{sum(size for size, _ in sizes) / 1e6:,.2f} M, {trained / 1e6:,.2f} M trained",
+        "corpora": f"{len(names)}: {_shortened(names)}",
+        "no loader yet": f"{len(without_loader)}: {_shortened(without_loader)} (name a manifest instead)",
+        "labels": f"{step.data.label_column}, {f'{len(labels)} classes' if labels else 'from the data'}",
+        "splits": _shortened(sorted(set(splits))),
+        "training": _training(step.training, len(corpora)),
+        "output": step.output_dir,
     }
+    if not without_loader:
+        del rows["no loader yet"]
     width = max(map(len, rows))
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows.items())
 
 
-def _shortened(names: list[str], limit: int = 8) -> str:
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown}, ... ({len(names)} in all)"
+def checked_model(step: Step, labels: Sequence[str]) -> PreTrainedModel:
+    """The classifier of a step on the meta device, after the expansions of the steps before."""
+    start_config = None if step.start is None else checked_model(step.start, labels).config
+    return meta_classifier(step.model, labels, start_config)
+
+
+def _training(args: EmotionTrainingArguments, num_corpora: int) -> str:
+    length = f"{args.max_steps:,} steps" if args.max_steps > 0 else f"{args.num_train_epochs:g} epochs"
+    per_step = args.gradient_accumulation_steps * (num_corpora if args.round_robin_unit == "step" else 1)
+    batch = f"{args.per_device_train_batch_size} clips" + (f" x {per_step} batches" if per_step > 1 else "")
+    mixing = f", {args.mixing}{f' by {args.round_robin_unit}' if args.mixing == 'round_robin' else ''}"
+    return f"{length} of {batch} per device{mixing if num_corpora > 1 else ''}, learning rate {args.learning_rate:g}"
+
+
+def _shortened(names: Sequence[str], limit: int = 8) -> str:
+    return ", ".join(names) if len(names) <= limit else f"{', '.join(names[:limit])}, ..."

@@ -1,10 +1,12 @@
 """The corpora of an experiment: named, loaded, labelled and split as its arguments say."""
 
+import difflib
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -24,7 +26,7 @@ MANIFEST = "manifest"
 
 @dataclass
 class ExperimentCorpus:
-    """A corpus as an experiment uses it: its utterances with a label in train, validation and test, and their split."""
+    """A corpus as an experiment uses it: its labelled utterances in train, validation and test, and their split."""
 
     name: str
     loader: str
@@ -43,16 +45,23 @@ def requested_corpora(data_args: DataArguments) -> list[CorpusArguments]:
     requested: list[CorpusArguments] = []
     for entry in data_args.corpora:
         corpus = CorpusArguments.from_entry(entry)
-        members = CORPUS_SETS.get(corpus.name)
-        requested.extend([corpus] if members is None else map(CorpusArguments, members))
+        folder = corpus.data_dir
+        requested += [
+            replace(corpus, name=name, data_dir=folder if folder is None else str(Path(folder) / name))
+            for name in CORPUS_SETS.get(corpus.name, ())
+        ] or [corpus]
     if not requested:
         raise ValueError(f"`corpora` is empty: name corpora ({', '.join(list_corpora())}) or sets ({_sets()}).")
     known = {*list_corpora(), *published_corpora()}
     if unknown := sorted({corpus.name for corpus in requested} - known):
-        raise ValueError(f"Unknown corpora {unknown}. Known are {', '.join(sorted(known))} and the sets {_sets()}.")
-    repeated = [key for key, count in Counter((c.name, c.data_dir) for c in requested).items() if count > 1]
-    if repeated:
-        raise ValueError(f"`corpora` names {repeated[0][0]} twice; a larger share is a larger `weight`.")
+        close = difflib.get_close_matches(unknown[0], sorted(known | set(CORPUS_SETS)), n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"Unknown corpora {unknown}.{hint} Known are {', '.join(sorted(known))} and the sets {_sets()}."
+        )
+    keys = Counter((corpus.name, corpus.data_dir if corpus.name == MANIFEST else None) for corpus in requested)
+    if repeated := [name for (name, _), count in keys.items() if count > 1]:
+        raise ValueError(f"`corpora` names {repeated[0]} twice; a larger share is a larger `weight`.")
     return requested
 
 
@@ -83,45 +92,74 @@ def load_experiment_corpora(data_args: DataArguments, seed: int) -> list[Experim
             f"There is no loader for {', '.join(missing)} yet. Describe your copy in a manifest.csv and name it as "
             "{name: manifest, data_dir: <its folder>}."
         )
-    corpora = [_load(corpus, data_args, seed) for corpus in requested]
+    corpora = [loaded for corpus in requested for loaded in _load(corpus, data_args, seed)]
     names = Counter(corpus.name for corpus in corpora)
     if repeated := [name for name, count in names.items() if count > 1]:
-        raise ValueError(f"Two manifests call their corpus {repeated[0]!r}: give them different `corpus` columns.")
+        raise ValueError(
+            f"Two entries of `corpora` hold a corpus called {repeated[0]!r}. Give your manifests different names in "
+            "their column `corpus`."
+        )
     return corpora
 
 
-def _load(corpus: CorpusArguments, data_args: DataArguments, seed: int) -> ExperimentCorpus:
+def _load(corpus: CorpusArguments, data_args: DataArguments, seed: int) -> list[ExperimentCorpus]:
+    """Load an entry of `corpora`: one corpus, or as many as the column `corpus` of a manifest names."""
     data_dir = corpus.data_dir or (data_args.corpora_dir and str(Path(data_args.corpora_dir) / corpus.name))
     if data_dir is None:
         raise ValueError(f"Where is {corpus.name}? Give the corpus a `data_dir`, or set `corpora_dir`.")
     loaded = load_corpus(corpus.name, data_dir, cache_dir=data_args.cache_dir)
-    name = next(iter(loaded.values()))[0]["corpus"]
+    names = sorted({name for rows in loaded.values() for name in rows.unique("corpus")})
+    each = [loaded] if len(names) == 1 else [_only(loaded, name) for name in names]
+    return [_prepare(name, corpus, parts, data_args, seed) for name, parts in zip(names, each, strict=True)]
+
+
+def _only(loaded: datasets.DatasetDict, name: str) -> datasets.DatasetDict:
+    rows_of = {part: np.flatnonzero(np.asarray(rows["corpus"][:]) == name) for part, rows in loaded.items()}
+    return datasets.DatasetDict({part: loaded[part].select(rows) for part, rows in rows_of.items() if len(rows)})
+
+
+def _prepare(
+    name: str, corpus: CorpusArguments, loaded: datasets.DatasetDict, data_args: DataArguments, seed: int
+) -> ExperimentCorpus:
+    """Split a corpus, and keep the utterances with a label."""
+    parts, split = _split(loaded, corpus, data_args)
+    parts = datasets.DatasetDict({part: _labelled(rows, data_args.label_column) for part, rows in parts.items()})
+    left_out = sum(split.sizes.values()) - sum(map(len, parts.values()))
+    if left_out:
+        logger.info("%s: %d utterances have no %s and are left out.", name, left_out, data_args.label_column)
+    if not len(parts["train"]):
+        raise ValueError(f"{name} has no training utterance with a label in column {data_args.label_column!r}.")
+    if data_args.subsample_labels:
+        parts["train"] = subsample_labels(parts["train"], data_args.label_column, seed)
+    return ExperimentCorpus(name, corpus.name, parts, split, corpus.weight)
+
+
+def _split(
+    loaded: datasets.DatasetDict, corpus: CorpusArguments, data_args: DataArguments
+) -> tuple[datasets.DatasetDict, SplitInfo]:
+    """Split a corpus and describe the split by the parameters that have a say in its strategy."""
     strategy = corpus.split or data_args.split
-    settings = {
+    resolved = resolve_strategy(loaded) if strategy == "auto" else strategy
+    settings: dict[str, Any] = {
         "num_folds": data_args.num_folds,
         "fold": data_args.fold if corpus.fold is None else corpus.fold,
         "validation_size": data_args.validation_size,
         "test_size": data_args.test_size,
         "seed": data_args.split_seed,
     }
-    resolved = resolve_strategy(loaded) if strategy == "auto" else strategy
     parts = split_corpus(loaded, strategy, **settings)
-    if resolved not in ("k_fold", "leave_one_speaker_out"):
-        settings |= {"num_folds": None, "fold": None}
-    split = describe_split(parts, resolved, **settings)
-    parts = datasets.DatasetDict({part: _labelled(rows, data_args.label_column) for part, rows in parts.items()})
-    left_out = sum(split.sizes.values()) - sum(map(len, parts.values()))
-    if left_out:
-        logger.info("%s: %d utterances have no %s and are left out.", name, left_out, data_args.label_column)
-    if data_args.subsample_labels:
-        parts["train"] = subsample_labels(parts["train"], data_args.label_column, seed)
-    if not len(parts["train"]):
-        raise ValueError(f"{name} has no training utterance with a label in column {data_args.label_column!r}.")
-    return ExperimentCorpus(name, corpus.name, parts, split, corpus.weight)
+    without_say = {
+        "official": {"num_folds", "fold", "test_size"} | ({"validation_size", "seed"} if len(loaded) == 3 else set()),
+        "k_fold": {"test_size"},
+        "leave_one_speaker_out": {"num_folds", "test_size"},
+    }.get(resolved, {"num_folds", "fold"})
+    if strategy == "auto" and resolved == "random" and data_args.test_size == DataArguments.test_size:
+        without_say.add("test_size")  # then `split_corpus` follows the rule of EmoSet++ instead
+    return parts, describe_split(parts, resolved, **(settings | dict.fromkeys(without_say)))
 
 
 def _labelled(rows: datasets.Dataset, label_column: str) -> datasets.Dataset:
-    labels = rows[label_column]
+    labels = rows[label_column][:]
     return rows.select([index for index, label in enumerate(labels) if label is not None])
 
 
@@ -130,7 +168,7 @@ def subsample_labels(rows: datasets.Dataset, label_column: str, seed: int) -> da
     Draw as many utterances of every label as the rarest has, without replacement and in the order of `rows`: the
     ablation of the label distribution.
     """
-    labels = np.asarray(rows[label_column])
+    labels = np.asarray(rows[label_column][:])
     names, counts = np.unique(labels, return_counts=True)
     generator = np.random.default_rng(seed)
     chosen = [generator.choice(np.flatnonzero(labels == name), counts.min(), replace=False) for name in names]
@@ -141,11 +179,17 @@ def label_names(data_args: DataArguments, corpora: Sequence[ExperimentCorpus] = 
     """
     Class names of an experiment in the order of the outputs: the six arousal x valence classes as published, or the
     labels that occur in the loaded corpora, emotions in canonical order and corpus labels in alphabetical order.
+
+    Raises:
+        `ValueError`: if the corpora have fewer than two labels.
     """
     if data_args.label_column == "arousal_valence":
         return list(AROUSAL_VALENCE_CLASSES)
-    found = {label for corpus in corpora for part in corpus.parts.values() for label in part[data_args.label_column]}
-    return _ordered(found, data_args.label_column)
+    column = data_args.label_column
+    found = {label for corpus in corpora for part in corpus.parts.values() for label in part[column][:]}
+    if len(found) < 2:
+        raise ValueError(f"The corpora have the label(s) {sorted(found)} in column {column!r}; it takes two or more.")
+    return _ordered(found, column)
 
 
 def declared_label_names(data_args: DataArguments) -> list[str] | None:

@@ -1,7 +1,8 @@
-"""What a run leaves behind, so that a reader can judge and repeat it: report, predictions, figures, facts, model card."""
+"""What a run leaves behind, so that a reader can judge and repeat it: report, predictions, figures, facts, card."""
 
 import json
 import platform
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,11 @@ from typing import Any
 
 import pandas as pd
 import torch
+import yaml
+from accelerate import PartialState
 
 from .data.loading import corpus_facts
+from .data.synthetic import SYNTHETIC_CORPORA
 from .evaluation import evaluate_predictions, save_metrics
 from .experiment_corpora import MANIFEST, ExperimentCorpus
 from .model_card import CorpusUse, RunFacts, build_model_card
@@ -25,6 +29,7 @@ PREDICTIONS_FILE = "predictions.parquet"
 CONFIG_FILE = "experiment.yaml"
 CORPORA_FILE = "corpora.json"
 ENVIRONMENT_FILE = "environment.json"
+CARD_FILE = "README.md"
 _PACKAGES = (
     "hf-emotion",
     "torch",
@@ -42,7 +47,7 @@ _PACKAGES = (
 
 def is_finished(output_dir: str | Path) -> bool:
     """Whether a folder holds a finished run; the model card is written last."""
-    return (Path(output_dir) / METRICS_FILE).is_file() and (Path(output_dir) / "README.md").is_file()
+    return (Path(output_dir) / METRICS_FILE).is_file() and (Path(output_dir) / CARD_FILE).is_file()
 
 
 def recorded_config(output_dir: str | Path) -> str | None:
@@ -74,24 +79,15 @@ def environment() -> dict[str, str]:
 
 def launch_command() -> str:
     """The command line of this process as one would type it."""
-    return shlex.join(["python", *sys.argv])
+    num_processes = PartialState().num_processes
+    launcher = ["accelerate", "launch", "--num_processes", str(num_processes)] if num_processes > 1 else ["python"]
+    return shlex.join([*launcher, *sys.argv])
 
 
 def corpus_uses(corpora: Sequence[ExperimentCorpus]) -> list[CorpusUse]:
     """What the model card says of the corpora: their facts and exactly which split of which data was used."""
     uses = []
     for corpus in corpora:
-        facts = {}
-        if corpus.loader != MANIFEST:
-            known = corpus_facts(corpus.loader)
-            facts = {
-                "title": known.full_name,
-                "languages": known.languages,
-                "licence": known.licence,
-                "kind": known.kind,
-                "homepage": known.homepage,
-                "citation": known.citation,
-            }
         split = {
             "name": corpus.split.name,
             "version": corpus.split.version,
@@ -100,8 +96,54 @@ def corpus_uses(corpora: Sequence[ExperimentCorpus]) -> list[CorpusUse]:
             "speakers": {part: len(speakers) for part, speakers in corpus.split.speakers.items()},
         }
         fingerprint = "-".join(rows._fingerprint for rows in corpus.parts.values())
+        facts = _manifest_facts(corpus) if corpus.loader == MANIFEST else _published_facts(corpus.loader)
         uses.append(CorpusUse(corpus.name, split=split, fingerprint=fingerprint, **facts))
     return uses
+
+
+def _published_facts(loader: str) -> dict[str, Any]:
+    known = corpus_facts(loader)
+    return {
+        "title": known.full_name,
+        "languages": known.languages,
+        "licence": known.licence,
+        "kind": known.kind,
+        "homepage": known.homepage,
+        "citation": known.citation,
+    }
+
+
+def _manifest_facts(corpus: ExperimentCorpus) -> dict[str, Any]:
+    """A manifest says the language of each utterance, but neither the licence nor the kind of speech."""
+    languages = {language for rows in corpus.parts.values() for language in rows.unique("language")}
+    return {
+        "languages": sorted(filter(None, languages)),
+        "kind": "synthetic" if corpus.name in SYNTHETIC_CORPORA else None,
+    }
+
+
+def lineage(base_model: str | None, corpora: Sequence[CorpusUse]) -> tuple[str | None, list[CorpusUse]]:
+    """
+    Where a model comes from, seen through the folders of earlier runs: their corpora trained this model as well, and
+    their licences bind it.
+
+    Args:
+        base_model (`str`, *optional*): what training started from.
+        corpora (`Sequence[CorpusUse]`): the corpora of this run.
+
+    Returns:
+        `tuple[str | None, list[CorpusUse]]`: the model that the first of these runs started from, and all corpora.
+    """
+    if base_model is None or not (Path(base_model) / CORPORA_FILE).is_file():
+        return base_model, list(corpora)
+    entries = json.loads((Path(base_model) / CORPORA_FILE).read_text(encoding="utf-8"))
+    names = {corpus.name for corpus in corpora}
+    return _origin(base_model), [*corpora, *(CorpusUse(**entry) for entry in entries if entry["name"] not in names)]
+
+
+def _origin(base_model: str | None) -> str | None:
+    config = recorded_config(base_model) if base_model else None
+    return base_model if config is None else _origin(yaml.safe_load(config).get("model_name_or_path"))
 
 
 def write_run_record(
@@ -121,7 +163,7 @@ def write_run_record(
 ) -> dict[str, Any]:
     """
     Score the test predictions and write `metrics.json`, `predictions.parquet`, figures, `corpora.json`,
-    `environment.json` and the model card `README.md` into `output_dir`.
+    `environment.json` and the model card `README.md` into `output_dir`. The card is written last.
 
     Args:
         output_dir (`str` or `os.PathLike`): folder of the run; its name is the model's in the card.
@@ -129,7 +171,7 @@ def write_run_record(
         corpora (`Sequence[ExperimentCorpus]`): the corpora the run trained on.
         classes (`Sequence[str]`): class names in the order of the outputs.
         config_yaml (`str`): the resolved experiment.
-        base_model (`str`, *optional*): what training started from.
+        base_model (`str`, *optional*): what training started from, see [`lineage`].
         architecture (`str`): model type of the config.
         training (`Mapping`): named facts for the card's table.
         log_history (`Sequence[Mapping]`): `trainer.state.log_history`.
@@ -144,19 +186,19 @@ def write_run_record(
     report = evaluate_predictions(predictions, classes, seed=seed)
     save_predictions(predictions, folder / PREDICTIONS_FILE)
     figures = save_report_figures(report, folder, log_history=log_history)
-    uses = corpus_uses(corpora)
+    origin, uses = lineage(base_model, corpus_uses(corpora))
     versions = environment()
     _write_json(folder / CORPORA_FILE, [vars(use) for use in uses])
     _write_json(folder / ENVIRONMENT_FILE, versions)
     save_metrics(report, folder / METRICS_FILE)
     facts = RunFacts(
-        model_id=folder.resolve().name,
+        model_id=re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-") or "model",
         classes=list(classes),
         architecture=architecture,
-        base_model=base_model,
+        base_model=origin,
         corpora=uses,
         report=report,
-        training=training,
+        training=training if origin == base_model else {"started from": f"`{base_model}`"} | dict(training),
         command=launch_command(),
         config_yaml=config_yaml,
         environment=versions,
@@ -164,7 +206,7 @@ def write_run_record(
         sampling_rate=sampling_rate,
         remote_code=remote_code,
     )
-    build_model_card(facts).save(folder / "README.md")
+    build_model_card(facts).save(folder / CARD_FILE)
     return report
 
 

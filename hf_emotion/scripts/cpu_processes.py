@@ -21,13 +21,17 @@ def start_cpu_processes() -> None:
     Replace this process by torchrun with N processes, if `accelerate launch --num_processes N` started it alone on a
     machine without accelerators. Returns otherwise.
     """
-    if "WORLD_SIZE" in os.environ or "ACCELERATE_MIXED_PRECISION" not in os.environ or torch.accelerator.is_available():
+    if (
+        "WORLD_SIZE" in os.environ
+        or "ACCELERATE_MIXED_PRECISION" not in os.environ
+        or torch.accelerator.is_available()
+    ):
         return
     parent = psutil.Process().parent()
     num_processes = 1 if parent is None else requested_processes(parent.cmdline())
     if num_processes <= 1:
         return
-    logger.warning("accelerate starts one process on CPUs; torchrun starts the %d that you asked for.", num_processes)
+    logger.warning("accelerate starts one process on CPUs; torchrun starts the %d asked for.", num_processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // num_processes)))
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(num_processes)]
     os.execv(sys.executable, [sys.executable, *launcher, *sys.argv])

@@ -4,8 +4,8 @@
     accelerate launch train.py --config trainer_configs/exhubert/exhubert_large_es_plus_plus.yaml --corpora jl_corpus
     python train.py --config X.yaml --dry_run true
 
-Every flag overrides the YAML file. A run that was interrupted continues with `--resume_from_checkpoint true`; steps that
-are finished are then skipped.
+Every flag overrides the YAML file. A run that was interrupted continues with `--resume_from_checkpoint true`; steps
+that are finished are then skipped.
 """
 
 import logging
@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import datasets
+import numpy as np
 import pandas as pd
 import transformers
+import yaml
 from accelerate import PartialState
 from transformers import EarlyStoppingCallback, PreTrainedModel
-from transformers.trainer_utils import get_last_checkpoint
 
+from hf_emotion.checkpoint_folders import last_checkpoint
 from hf_emotion.data.data_collator import EmotionDataCollator, minimum_input_samples
 from hf_emotion.evaluation import format_report, load_metrics
 from hf_emotion.experiment import Step, load_experiment
@@ -41,12 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None:
         start_cpu_processes()
     steps = load_experiment(sys.argv[1:] if arguments is None else arguments)
+    if steps[0].run.dry_run:
+        print("\n\n".join(map(check_experiment, steps)))
+        return
     for step in steps:
-        if step.run.dry_run:
-            print(check_experiment(step))
-        else:
-            _set_up_logging(step)
-            run_step(step)
+        _set_up_logging(step)
+        run_step(step)
 
 
 def run_step(step: Step) -> dict:
@@ -62,7 +64,7 @@ def run_step(step: Step) -> dict:
     Raises:
         `ValueError`: if the folder holds another run, or if model, corpora or arguments do not fit together.
     """
-    output_dir = Path(step.training.output_dir)
+    output_dir = Path(step.output_dir)
     if _may_skip(step):
         logger.info("%s is finished: %s", step.name, output_dir)
         report = load_metrics(output_dir / METRICS_FILE)
@@ -70,6 +72,9 @@ def run_step(step: Step) -> dict:
         return report
     with step.training.main_process_first(desc="preparing corpora"):
         corpora = load_experiment_corpora(step.data, step.training.seed)
+    tested = [corpus.parts["test"] for corpus in corpora if len(corpus.parts["test"])]
+    if not tested:
+        raise ValueError("No corpus has a labelled test utterance. Choose another `split`, or a larger `test_size`.")
     labels = label_names(step.data, corpora)
     transformers.set_seed(step.training.seed)
     model = prepare_model(step.model, labels)
@@ -83,13 +88,18 @@ def run_step(step: Step) -> dict:
     seconds = time.perf_counter() - started
     trainer.save_model()
 
-    test = datasets.concatenate_datasets([corpus.parts["test"] for corpus in corpora if len(corpus.parts["test"])])
+    test = datasets.concatenate_datasets(tested)
     output = trainer.predict(test)
     report = {}
     if step.training.should_save:
         report = write_run_record(
             output_dir,
-            predictions_table(_metadata(test), labels=output.label_ids, classes=labels, logits=output.predictions),
+            predictions_table(
+                _metadata(test),
+                labels=np.asarray(output.label_ids).tolist(),
+                classes=labels,
+                logits=np.asarray(output.predictions),
+            ),
             corpora,
             classes=labels,
             config_yaml=step.resolved_yaml(),
@@ -109,7 +119,7 @@ def run_step(step: Step) -> dict:
 def _trainer(
     step: Step, model: PreTrainedModel, extractor, corpora: Sequence[ExperimentCorpus], labels: Sequence[str]
 ) -> EmotionTrainer:
-    if step.training.mixing == "weighted":
+    if step.training.mixing == "weighted" and step.training.corpus_weights is None:
         step.training.corpus_weights = [corpus.weight for corpus in corpora]
     minimum = minimum_input_samples(model.config)
     collator = EmotionDataCollator(
@@ -138,33 +148,39 @@ def _trainer(
 
 
 def _may_skip(step: Step) -> bool:
-    output_dir = step.training.output_dir
+    output_dir = step.output_dir
     recorded = recorded_config(output_dir)
-    started = recorded is not None or (Path(output_dir).is_dir() and get_last_checkpoint(output_dir) is not None)
-    if not started:
+    if recorded is None and last_checkpoint(output_dir) is None:
         return False
-    if not step.training.resume_from_checkpoint:
+    if not _resumes(step):
         raise ValueError(
             f"{output_dir} holds a run already. Continue it with `--resume_from_checkpoint true`, choose another "
             "`output_dir`, or delete the folder."
         )
-    if recorded is not None and _comparable(recorded) != _comparable(step.resolved_yaml()):
+    if recorded is not None and (changed := _changed_fields(recorded, step.resolved_yaml())):
         raise ValueError(
-            f"{output_dir} holds a run of another experiment (see {output_dir}/experiment.yaml). Choose another "
-            "`output_dir`, or delete the folder."
+            f"{output_dir} holds a run of another experiment: {', '.join(changed)} differ from its experiment.yaml. "
+            "Choose another `output_dir`, or delete the folder."
         )
     return is_finished(output_dir)
 
 
-def _comparable(resolved_yaml: str) -> str:
-    return "\n".join(line for line in resolved_yaml.splitlines() if not line.startswith("resume_from_checkpoint"))
+def _changed_fields(recorded: str, resolved: str) -> list[str]:
+    before, now = yaml.safe_load(recorded), yaml.safe_load(resolved)
+    names = {*before, *now} - {"output_dir"}  # the folder may have been moved
+    return sorted(name for name in names if before.get(name) != now.get(name))
 
 
-def _checkpoint(step: Step) -> str | bool | None:
+def _resumes(step: Step) -> bool:
+    return step.training.resume_from_checkpoint not in (None, "", "false", "False", False)
+
+
+def _checkpoint(step: Step) -> str | None:
+    """Checkpoint to resume from; a run that was interrupted before its first one starts again."""
     resume = step.training.resume_from_checkpoint
-    if resume in (None, "", "false", "False", False):
+    if not _resumes(step):
         return None
-    return True if resume in ("true", "True", True) else resume
+    return last_checkpoint(step.output_dir) if resume in ("true", "True", True) else str(resume)
 
 
 def _metadata(rows: datasets.Dataset) -> pd.DataFrame:
@@ -192,9 +208,7 @@ def _training_facts(trainer: EmotionTrainer, model: PreTrainedModel, steps: int,
 
 def _show(report: dict, step: Step) -> None:
     if PartialState().is_main_process:
-        print(
-            f"\n{step.name}: test parts, unseen speakers\n{format_report(report)}\nWritten to {step.training.output_dir}"
-        )
+        print(f"\n{step.name}: scores on the test parts\n{format_report(report)}\nWritten to {step.output_dir}")
 
 
 def _set_up_logging(step: Step) -> None:

@@ -33,7 +33,15 @@ def test_accelerate_launch_gets_the_processes_it_asked_for(tmp_path, repo_dir):
         "start_cpu_processes()\n"
         "print('process', os.environ.get('RANK'), 'of', os.environ.get('WORLD_SIZE'), flush=True)\n"
     )
-    command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--num_processes", "2", str(script)]
+    command = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.accelerate_cli",
+        "launch",
+        "--num_processes",
+        "2",
+        str(script),
+    ]
     environment = os.environ | {"PYTHONPATH": str(repo_dir)}
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 0, result.stderr

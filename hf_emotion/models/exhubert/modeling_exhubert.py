@@ -97,6 +97,11 @@ class _ExpandedLayer:
     def append_copies(self, num_copies: int, zero_linear_init: str) -> None:
         """Append exact copies of the original layer; see [`BlockExpansionMixin.expand_blocks`]."""
         reference = self.attention.q_proj.weight
+        if self.config.gate_original_layers and self.original_gate is None:
+            size = self.config.hidden_size
+            self.original_gate = nn.Linear(size, size, device=reference.device, dtype=reference.dtype)
+            nn.init.eye_(self.original_gate.weight)
+            nn.init.zeros_(self.original_gate.bias)
         expansion = ("copies.", "original_gate.")
         original = {name: value for name, value in self.state_dict().items() if not name.startswith(expansion)}
         for _ in range(num_copies):
@@ -197,6 +202,29 @@ class ExHubertFeatureEncoder(HubertFeatureEncoder):
             self.conv_layers[0] = ExHubertGroupNormConvLayer(config, layer_id=0)
 
     def forward(self, input_values: torch.Tensor, num_samples: torch.Tensor | None = None) -> torch.Tensor:
+        if num_samples is not None and self._may_split(input_values):
+            return self._clip_by_clip(input_values, num_samples)
+        return self._together(input_values, num_samples)
+
+    def _may_split(self, input_values: torch.Tensor) -> bool:
+        if input_values.device.type != "cpu" or torch.compiler.is_compiling():
+            return False
+        trains = input_values.requires_grad or any(parameter.requires_grad for parameter in self.parameters())
+        return not (trains and torch.is_grad_enabled())
+
+    def _clip_by_clip(self, input_values: torch.Tensor, num_samples: torch.Tensor) -> torch.Tensor:
+        # A clip fits into the caches of a CPU where a batch does not (512 channels at 3.2 kHz), and has no padding.
+        num_frames = input_values.shape[1]
+        for conv_layer in self.conv_layers:
+            num_frames = (num_frames - conv_layer.conv.kernel_size[0]) // conv_layer.conv.stride[0] + 1
+        channels = self.conv_layers[-1].out_conv_dim
+        features = input_values.new_zeros(len(input_values), num_frames, channels)
+        for frames, clip, length in zip(features, input_values, num_samples.tolist(), strict=True):
+            clip_frames = self._together(clip[None, :length])[0].T
+            frames[: len(clip_frames)] = clip_frames
+        return features.transpose(1, 2)
+
+    def _together(self, input_values: torch.Tensor, num_samples: torch.Tensor | None = None) -> torch.Tensor:
         hidden_states = input_values[:, None]
         if self._requires_grad and self.training:
             # reentrant gradient checkpointing needs an input that requires grad
@@ -414,6 +442,7 @@ class ExHubertForSequenceClassification(ExHubertPreTrainedModel):
         if labels is None and not has_classifier:
             raise ValueError(f"{type(hubert).__name__} has no classifier to keep: pass `labels`, the class names.")
         config_dict = hubert.config.to_dict() | {"architectures": [cls.__name__]}
+        del config_dict["model_type"]  # it would hide the one of our class
         config = cls.config_class.from_dict(config_dict)
         # a CTC head is dropped; a bare encoder's keys get the prefix that they have in a classifier
         source = hubert if has_classifier else hubert.base_model

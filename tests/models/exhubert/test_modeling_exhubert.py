@@ -154,6 +154,16 @@ def test_published_non_frozen_count_includes_gates_on_the_originals():
     assert model.trainable_parameter_summary()["total"]["trainable"] == 664_182_662
 
 
+def test_expansion_with_gates_on_the_originals_keeps_the_outputs_and_reloads(build, batch, tmp_path):
+    model = build(gate_original_layers=True)
+    before = model(**batch).logits
+    model.expand_blocks(layers=[1])
+    torch.testing.assert_close(model(**batch).logits, before)
+    model.save_pretrained(tmp_path)
+    again = ExHubertForSequenceClassification.from_pretrained(tmp_path).eval()
+    assert torch.equal(again(**batch).logits, model(**batch).logits)
+
+
 def test_trainable_parameter_summary_adds_up(build):
     summary = build().expand_blocks().trainable_parameter_summary()
     total = summary.pop("total")
