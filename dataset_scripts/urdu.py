@@ -35,7 +35,7 @@ class Urdu(EmotionCorpus):
         pitfalls=(
             "38 speakers are announced, 29 distinct ids occur in the file names",
             "speakers are very uneven (SM5 has 80 files, SM4 48, SM25 40, SM24 38)",
-            "26 of the 29 speakers show one emotion only, so that a model which learnt voices fails on unseen speakers",
+            "26 of the 29 speakers show one emotion only: a model that learnt voices fails on unseen speakers",
             "some clips are overlapping cuts of one recording, SF1_F4_H04 and SF4_F3_H019 even under two speaker ids",
         ),
     )

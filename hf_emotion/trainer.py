@@ -80,6 +80,7 @@ class EmotionTrainer(Trainer):
     args: EmotionTrainingArguments
     model: PreTrainedModel
     train_dataset: CorpusMixture | None
+    compute_metrics: Any
 
     def __init__(
         self,
@@ -236,7 +237,7 @@ class EmotionTrainer(Trainer):
         if getattr(self.model.config, "problem_type", None) != "regression":
             metrics = {**corpus_metrics(logits, labels, _corpora(dataset)), **metrics}
         prefixed = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
-        return output._replace(predictions=logits, label_ids=labels, metrics={**output.metrics, **prefixed})
+        return output._replace(predictions=logits, label_ids=labels, metrics={**(output.metrics or {}), **prefixed})
 
     # ---- Checkpoints ----
 
@@ -260,7 +261,7 @@ class EmotionTrainer(Trainer):
         Returns:
             `TrainOutput`: Number of steps, mean training loss and metrics.
         """
-        output_dir = self.args.output_dir
+        output_dir = str(self.args.output_dir)
         if self.args.should_save:
             delete_incomplete_checkpoints(output_dir)
         self.accelerator.wait_for_everyone()
@@ -390,7 +391,7 @@ def _no_further_metrics(prediction: EvalPrediction) -> dict[str, float]:
     return {}
 
 
-def _restore_order(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+def _restore_order(values: Any, order: np.ndarray) -> np.ndarray:
     restored = np.empty_like(values)
     restored[order] = values
     return restored

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -16,7 +17,8 @@ SHARED = Path(os.environ.get("HF_EMOTION_SHARED", REPO.parent / "shared"))
 def _shared_folder(*parts: str) -> Path:
     folder = SHARED.joinpath(*parts)
     if not folder.is_dir():
-        pytest.skip(f"real data absent: no folder {folder} (set HF_EMOTION_SHARED)")
+        stop = pytest.fail if os.environ.get("HF_EMOTION_REQUIRE_REAL_DATA") else pytest.skip
+        stop(f"real data absent: no folder {folder} (set HF_EMOTION_SHARED)")
     return folder
 
 

@@ -16,7 +16,6 @@ from .audio import load_audio
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
-    from transformers.feature_extraction_sequence_utils import SequenceFeatureExtractor
 
 LABEL_COLUMNS = ("arousal_valence", "emotion", "raw_label")
 CROPS = ("random", "start")
@@ -134,7 +133,7 @@ class EmotionDataCollator:
     ```
     """
 
-    feature_extractor: SequenceFeatureExtractor
+    feature_extractor: Any  # SequenceFeatureExtractor does not declare the call that all extractors have
     label2id: Mapping[str, int] | None = None
     label_column: str = "arousal_valence"
     soft_labels: bool = False

@@ -208,7 +208,7 @@ class MultiCorpusBatchSampler(Sampler[list[tuple[int, int]]]):
         self._schedule = self._turns_of_an_epoch(mixing, corpus_weights, temperature, stopping_strategy)
         self._turns_per_pool = np.bincount(self._schedule, minlength=len(self._pools))
         self._is_drawn = mixing in ("weighted", "temperature")
-        missing = np.flatnonzero(np.isnan(mixture.durations)) if group_by_length else ()
+        missing: np.ndarray | list[int] = np.flatnonzero(np.isnan(mixture.durations)) if group_by_length else []
         if len(missing):
             name, row = mixture.locate(int(missing[0]))
             raise ValueError(

@@ -207,10 +207,10 @@ class ExHubertFeatureEncoder(HubertFeatureEncoder):
         return self._together(input_values, num_samples)
 
     def _may_split(self, input_values: torch.Tensor) -> bool:
-        if input_values.device.type != "cpu" or torch.compiler.is_compiling():
+        # only in training: in eval mode, freezing the CNN must not change the last bit of the logits
+        if not self.training or input_values.device.type != "cpu" or torch.compiler.is_compiling():
             return False
-        trains = input_values.requires_grad or any(parameter.requires_grad for parameter in self.parameters())
-        return not (trains and torch.is_grad_enabled())
+        return not (input_values.requires_grad or any(parameter.requires_grad for parameter in self.parameters()))
 
     def _clip_by_clip(self, input_values: torch.Tensor, num_samples: torch.Tensor) -> torch.Tensor:
         # A clip fits into the caches of a CPU where a batch does not (512 channels at 3.2 kHz), and has no padding.

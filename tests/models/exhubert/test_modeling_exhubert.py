@@ -29,11 +29,14 @@ HUBERT_LARGE = {
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 @pytest.mark.parametrize(("layers", "num_copies"), [(None, 1), ([0], 1), ([2, -3], 2)])
-def test_logits_after_expansion_equal_those_before_bit_for_bit(build, batch, attention, dtype, layers, num_copies):
+@pytest.mark.parametrize("with_grad", [False, True], ids=["no_grad", "grad"])
+def test_logits_after_expansion_equal_those_before_bit_for_bit(
+    build, batch, attention, dtype, layers, num_copies, with_grad
+):
     model = build(use_weighted_layer_sum=True).to(dtype)
     model.set_attn_implementation(attention)
     batch["input_values"] = batch["input_values"].to(dtype)
-    with torch.no_grad():
+    with torch.set_grad_enabled(with_grad):
         before = [model(**batch).logits, model(batch["input_values"]).logits]
         model.expand_blocks(num_copies=num_copies, layers=layers)
         after = [model(**batch).logits, model(batch["input_values"]).logits]
@@ -78,6 +81,20 @@ def test_clips_shorter_than_receptive_field_and_mask_span_train_and_predict(buil
     model.train()
     model(clip, attention_mask=mask, labels=torch.tensor([0, 1])).loss.backward()
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
+def test_frozen_cnn_gives_the_features_of_a_trained_one(build, batch):
+    model = build().train()
+    cnn = model.hubert.feature_extractor
+    num_samples = batch["attention_mask"].sum(-1)
+    together = cnn(batch["input_values"], num_samples).detach()
+    model.freeze_feature_encoder()
+    clip_by_clip = cnn(batch["input_values"], num_samples)
+    assert clip_by_clip.shape == together.shape
+    torch.testing.assert_close(clip_by_clip[0], together[0], atol=1e-6, rtol=1e-5)
+    num_frames = (4800 - 400) // 320 + 1
+    torch.testing.assert_close(clip_by_clip[1, :, :num_frames], together[1, :, :num_frames], atol=1e-6, rtol=1e-5)
+    assert not clip_by_clip[1, :, num_frames:].any()
 
 
 def test_short_clip_in_a_batch_equals_the_clip_alone(build):

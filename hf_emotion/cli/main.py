@@ -1,0 +1,56 @@
+"""Entry point of `hf-emotion`: gathers the verbs and turns our errors into one sentence on stderr."""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from .commands.corpora import corpora_app
+from .commands.evaluate import evaluate
+from .commands.predict import predict
+from .commands.train import train
+from .commands.version import version
+
+
+# `--help` of these verbs comes from the script's own parser.
+_FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+class PlainErrorGroup(TyperGroup):
+    """Shows errors that tell the user what to do without a traceback: exit code 1, or 2 for wrong usage."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `hf-emotion ... | head`
+            raise
+        except (ImportError, OSError, ValueError) as error:
+            if ctx.params["debug"]:
+                raise
+            typer.secho(f"Error: {error}", err=True, fg=typer.colors.RED)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=PlainErrorGroup,
+    help="Speech emotion recognition for the Hugging Face ecosystem.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def configure(
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="HF_EMOTION_DEBUG", help="Show the traceback of an error.")
+    ] = False,
+) -> None:
+    """Options that stand before the verb; `PlainErrorGroup` reads them."""
+
+
+app.command()(predict)
+app.command(context_settings=_FORWARD)(evaluate)
+app.command(context_settings=_FORWARD)(train)
+app.add_typer(corpora_app, name="corpora")
+app.command()(version)
