@@ -79,6 +79,10 @@ def environment() -> dict[str, str]:
 
 def launch_command() -> str:
     """The command line of this process as one would type it."""
+    program = Path(sys.argv[0])
+    if program.suffix != ".py":
+        # an installed command: where it lies is nobody's business
+        return shlex.join([program.name, *sys.argv[1:]])
     num_processes = PartialState().num_processes
     launcher = ["accelerate", "launch", "--num_processes", str(num_processes)] if num_processes > 1 else ["python"]
     return shlex.join([*launcher, *sys.argv])

@@ -175,6 +175,10 @@ class TestEnvironment:
         monkeypatch.setattr("sys.argv", ["train.py", "--corpora_dir", "my corpora"])
         assert launch_command() == f"{launcher} train.py --corpora_dir 'my corpora'"
 
+    def test_the_path_of_an_installed_command_is_left_out(self, monkeypatch):
+        monkeypatch.setattr("sys.argv", ["/home/somebody/.venv/bin/hf-emotion", "train", "--config", "x.yaml"])
+        assert launch_command() == "hf-emotion train --config x.yaml"
+
 
 def test_a_record_holds_no_pickle(tmp_path):
     write(tmp_path / "run", [corpus("calls")])

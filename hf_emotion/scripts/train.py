@@ -21,6 +21,7 @@ import transformers
 import yaml
 from accelerate import PartialState
 from transformers import EarlyStoppingCallback, PreTrainedModel
+from transformers.trainer import TRAINING_ARGS_NAME
 
 from hf_emotion.checkpoint_folders import last_checkpoint
 from hf_emotion.data.data_collator import EmotionDataCollator, minimum_input_samples
@@ -87,6 +88,9 @@ def run_step(step: Step) -> dict:
     result = trainer.train(resume_from_checkpoint=_checkpoint(step))
     seconds = time.perf_counter() - started
     trainer.save_model()
+    if step.training.should_save:
+        # a pickle of what experiment.yaml says in plain text
+        (output_dir / TRAINING_ARGS_NAME).unlink(missing_ok=True)
 
     test = datasets.concatenate_datasets(tested)
     output = trainer.predict(test)
