@@ -51,6 +51,7 @@ class CremaD(EmotionCorpus):
         num_speakers=91,
         sampling_rate=16_000,
         label_counts={"NEU": 1087, **dict.fromkeys(("ANG", "DIS", "FEA", "HAP", "SAD"), 1271)},
+        sets=("emoset_plus_plus", "emo_superb", "lora_paper", "emobox"),
         pitfalls=(
             "1076_MTI_SAD_XX is silent; it is kept (EMO-SUPERB and EmoBox keep it, audb and PEFT-SER do not)",
             "the voice-only majority is neutral for more than half of the clips: acted and perceived label differ",

@@ -52,6 +52,7 @@ class Emodb(EmotionCorpus):
         num_speakers=10,
         sampling_rate=16_000,
         label_counts={"W": 127, "L": 81, "E": 46, "A": 69, "F": 71, "T": 62, "N": 79},
+        sets=("emoset", "emoset_plus_5", "emoset_plus_plus", "emobox"),
         pitfalls=(
             "the codes are German: A is Angst (fear), E is Ekel (disgust), W is Wut (anger), T is Trauer (sadness)",
             "the 494 utterances of older papers were recognised by 80 % and called natural by 60 % of the listeners",

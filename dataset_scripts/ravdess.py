@@ -43,6 +43,7 @@ class Ravdess(EmotionCorpus):
         num_speakers=24,
         sampling_rate=48_000,
         label_counts={"01": 96, **dict.fromkeys(("02", "03", "04", "05", "06", "07", "08"), 192)},
+        sets=("emoset_plus_plus", "lora_paper", "emobox"),
         pitfalls=(
             "neutral has no strong intensity, hence 96 utterances instead of 192",
             "the Kaggle zip holds the tree twice; second copies are ignored",

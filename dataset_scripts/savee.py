@@ -40,6 +40,7 @@ class Savee(EmotionCorpus):
         num_speakers=4,
         sampling_rate=44_100,
         label_counts={"n": 120, **dict.fromkeys(("a", "d", "f", "h", "sa", "su"), 60)},
+        sets=("emoset_plus_5", "emoset_plus_plus", "lora_paper", "emobox"),
         pitfalls=(
             "neutral has 30 sentences per speaker, every other emotion 15",
             "all speakers are male",

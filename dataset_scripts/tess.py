@@ -41,6 +41,7 @@ class Tess(EmotionCorpus):
         num_speakers=2,
         sampling_rate=24_414,
         label_counts=dict.fromkeys(("angry", "disgust", "fear", "happy", "neutral", "ps", "sad"), 400),
+        sets=("emoset_plus_5", "emoset_plus_plus", "lora_paper", "emobox"),
         pitfalls=(
             "only two speakers: no three speaker-independent parts exist",
             "OAF_bite_neutral is called OA_bite_neutral in the Kaggle copy; both give the same utterance id",

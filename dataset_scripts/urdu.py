@@ -32,6 +32,7 @@ class Urdu(EmotionCorpus):
         num_speakers=38,
         sampling_rate=44_100,
         label_counts={"A": 100, "H": 100, "N": 100, "S": 100},
+        sets=("emoset_plus_plus", "emobox"),
         pitfalls=(
             "38 speakers are announced, 29 distinct ids occur in the file names",
             "speakers are very uneven (SM5 has 80 files, SM4 48, SM25 40, SM24 38)",

@@ -46,6 +46,7 @@ AV_SOURCES: dict[str, str] = {
     "vivae_design": "design of VIVAE: three positive states (achievement, sexual pleasure, surprise), three negative "
     "(anger, fear, pain)",
     "derived": "assigned by this package from Russell's circumplex of affect",
+    "user": "overridden by the user",
 }
 
 

@@ -1,8 +1,10 @@
 """The files of an unpacked corpus archive: finding them by name, whatever folder layout the download has."""
 
 import csv
+import io
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from re import Match, Pattern
@@ -12,7 +14,9 @@ import soundfile
 
 logger = logging.getLogger(__name__)
 
-AUDIO_SUFFIXES = (".wav", ".flac")
+# What libsndfile reads; a file counts under its stem, whatever its suffix.
+AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".aif", ".au", ".sph")
+VIDEO_SUFFIXES = (".avi", ".mp4", ".webm", ".mkv", ".flv", ".mov", ".m4a")
 
 # libsndfile reports 2**63 - 1 frames for a stream whose encoder did not know its length.
 _MAX_FRAMES = 2**62
@@ -20,7 +24,7 @@ _MAX_FRAMES = 2**62
 
 def audio_files(root: str | os.PathLike[str]) -> list[Path]:
     """
-    All `.wav` and `.flac` files below a folder, sorted.
+    All audio files (`AUDIO_SUFFIXES`) below a folder, sorted.
 
     Hidden files and folders (`.DS_Store`, the `._name` twins that macOS leaves in zip files) and `__MACOSX` are not
     looked at. Links to folders are followed, each folder once.
@@ -81,24 +85,52 @@ def named_audio_files(root: str | os.PathLike[str], pattern: Pattern[str]) -> It
         logger.info("%s holds second copies of %d files; they are ignored", root, copies)
 
 
-def table_rows(root: Path, name: str) -> list[dict[str, str]]:
+def archive_file(root: Path, name: str) -> Path | None:
     """
-    Rows of a CSV table that comes with an archive.
+    A file that comes with an archive, found also if `data_dir` is one folder too high or too low.
 
     Args:
         root (`Path`):
-            Folder of the archive, or an inner folder: the one above is looked into as well.
+            Folder of the archive, or the one above, or an inner one.
         name (`str`):
-            Path of the table below the folder of the archive.
+            Path of the file below the folder of the archive.
+    """
+    candidates = [root / name, root.parent / name, *(folder / name for folder in sorted(root.glob("*/")))]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def read_text(path: Path) -> str:
+    """Text of a file of unknown encoding: UTF-16 or UTF-8 by its byte order mark, else UTF-8, GB 18030, Latin-1."""
+    data = path.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+def table_rows(root: Path, name: str, delimiter: str = ",") -> list[dict[str, str]]:
+    """
+    Rows of a table that comes with an archive, see [`archive_file`] and [`read_text`].
+
+    Args:
+        root (`Path`):
+            Folder of the archive, or the one above, or an inner one.
+        name (`str`):
+            Path of the table below the folder of the archive. Its first line names the columns.
+        delimiter (`str`, *optional*, defaults to `","`):
+            Character between cells.
 
     Returns:
         `list[dict[str, str]]`: One dict per row; empty if there is no such table.
     """
-    for path in (root / name, root.parent / name):
-        if path.is_file():
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                return list(csv.DictReader(file))
-    return []
+    path = archive_file(root, name)
+    if path is None:
+        return []
+    return list(csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter=delimiter))
 
 
 def header_duration(path: str | os.PathLike) -> float:
@@ -128,7 +160,7 @@ def header_duration(path: str | os.PathLike) -> float:
 
 
 def describe_folder(root: str | os.PathLike[str], num_shown: int = 8) -> str:
-    """One line that says what lies directly in a folder, for error messages."""
+    """What lies directly in a folder, for error messages; and what to do if it holds videos instead of audio."""
     if not os.path.exists(root):
         return "the path does not exist"
     if not os.path.isdir(root):
@@ -137,4 +169,13 @@ def describe_folder(root: str | os.PathLike[str], num_shown: int = 8) -> str:
     if not names:
         return "the folder is empty"
     more = f" and {len(names) - num_shown} more" if len(names) > num_shown else ""
-    return f"it holds {', '.join(names[:num_shown])}{more}"
+    listing = f"it holds {', '.join(names[:num_shown])}{more}"
+    videos = Counter(path.suffix.lower() for path in Path(root).rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    if not videos or audio_files(root):
+        return listing
+    suffix, count = videos.most_common(1)[0]
+    return (
+        f"{listing}; {count} {suffix} files below it, but no audio. Extract the audio beside them, with ffmpeg:\n"
+        f"  find {os.fspath(root)} -name '*{suffix}' -exec sh -c "
+        f'\'ffmpeg -nostdin -loglevel error -i "$1" -vn "${{1%{suffix}}}.wav"\' _ {{}} \\;\n'
+    )

@@ -1,145 +1,28 @@
-"""A corpus: its facts (`Corpus`), what its archive says (`Utterance`), and the one builder base (`EmotionCorpus`)."""
+"""The one builder base (`EmotionCorpus`): from what a corpus file says to a `datasets` table."""
 
 import hashlib
 import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import datasets
 
-from ..emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS, arousal_valence_class
+from ..emotions import arousal_valence_class
 from .archive import describe_folder, header_duration
 from .columns import COLUMNS, FEATURES
+from .corpus_facts import GENDERS, SPLITS, Corpus, PublishedSplit, Utterance
+
+
+__all__ = ["COLUMNS", "Corpus", "EmotionCorpus", "PublishedSplit", "Utterance"]
 
 
 logger = logging.getLogger(__name__)
 
-SPLITS = ("train", "validation", "test")
-GENDERS = ("female", "male")
 _NUM_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """
-    The facts of one corpus; `None` or empty where unknown, never invented.
-
-    Args:
-        name (`str`):
-            Name of the corpus: stem of its file in `dataset_scripts/`, name of the builder, name on the command line.
-        full_name (`str`):
-            Name as published.
-        languages (`tuple[str, ...]`):
-            BCP 47 tags. A single one fills the column `language`.
-        labels (`dict[str, str | None]`):
-            Canonical emotion (a key of `hf_emotion.emotions.EMOTIONS`) of every label that the archive uses. Empty for
-            a corpus whose utterances say their emotion themselves (the user's manifest).
-        licence (`str`, *optional*):
-            Licence as its publishers state it.
-        access (`str`, *optional*):
-            `"open"`, `"registration"`, `"on_request"` or `"not_public"`.
-        how_to_obtain (`str`):
-            What a user has to do to get the archive.
-        layout (`str`):
-            The tree that the loader expects below `data_dir`.
-        homepage, citation, doi (`str`, *optional*):
-            Where it is published.
-        kind (`str`, *optional*):
-            `"acted"`, `"elicited"` or `"natural"`.
-        num_utterances, num_speakers, sampling_rate (`int`, *optional*):
-            As published; the sampling rate in Hz.
-        label_counts (`dict[str, int]`):
-            Published number of utterances of every raw label.
-        arousal_valence (`dict[str, str | None]`):
-            Exceptions, by raw label, to the arousal x valence class of the canonical emotion.
-        pitfalls (`tuple[str, ...]`):
-            What goes wrong with this corpus.
-
-    Raises:
-        `ValueError`: If a label is mapped to something that is not a canonical emotion or class.
-    """
-
-    name: str
-    full_name: str
-    languages: tuple[str, ...]
-    labels: Mapping[str, str | None]
-    licence: str | None = None
-    access: str | None = None
-    how_to_obtain: str = ""
-    layout: str = ""
-    homepage: str | None = None
-    citation: str | None = None
-    doi: str | None = None
-    kind: str | None = None
-    num_utterances: int | None = None
-    num_speakers: int | None = None
-    sampling_rate: int | None = None
-    label_counts: Mapping[str, int] = field(default_factory=dict)
-    arousal_valence: Mapping[str, str | None] = field(default_factory=dict)
-    pitfalls: tuple[str, ...] = ()
-
-    def __post_init__(self):
-        wrong = {raw: emotion for raw, emotion in self.labels.items() if emotion not in (None, *EMOTIONS)}
-        wrong |= {
-            raw: name
-            for raw, name in self.arousal_valence.items()
-            if name not in (None, *AROUSAL_VALENCE_CLASSES) or raw not in self.labels
-        }
-        wrong |= {raw: count for raw, count in self.label_counts.items() if raw not in self.labels}
-        if wrong:
-            raise ValueError(
-                f"{self.name}: labels map to a canonical emotion (a key of hf_emotion.emotions.EMOTIONS) or None, "
-                f"exceptions to an arousal x valence class, counts belong to labels; found {wrong}."
-            )
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """
-    What the archive says about one utterance; the builder base adds everything else.
-
-    Args:
-        path (`Path`):
-            Audio file.
-        raw_label (`str`, *optional*):
-            Label as the corpus writes it; `None` for an unlabelled utterance.
-        utterance_id (`str`, *optional*, defaults to the file stem):
-            Unique within the corpus.
-        speaker_id, gender, session, text, language (`str`, *optional*):
-            `gender` is `"female"` or `"male"`; `language` defaults to the corpus' only language.
-        corpus (`str`, *optional*, defaults to the name of the corpus):
-            For a manifest that names its source.
-        split (`str`, *optional*):
-            `"train"`, `"validation"` or `"test"` if the corpus publishes official splits.
-        emotion, arousal_valence (`str`, *optional*):
-            Only where they do not follow from `raw_label` and the facts of the corpus.
-        arousal, valence, dominance (`float`, *optional*):
-            Ratings on the scale of the corpus.
-        votes (`dict[str, int]`):
-            Number of annotators per raw label.
-    """
-
-    path: Path
-    raw_label: str | None = None
-    utterance_id: str | None = None
-    speaker_id: str | None = None
-    gender: str | None = None
-    session: str | None = None
-    text: str | None = None
-    language: str | None = None
-    corpus: str | None = None
-    split: str | None = None
-    emotion: str | None = None
-    arousal_valence: str | None = None
-    arousal: float | None = None
-    valence: float | None = None
-    dominance: float | None = None
-    votes: Mapping[str, int] = field(default_factory=dict)
 
 
 class EmotionCorpus(datasets.GeneratorBasedBuilder):
@@ -169,6 +52,8 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
             Folder of the unpacked archive.
         cache_dir (`str` or `os.PathLike`, *optional*):
             Where the prepared table is kept, by default the cache of datasets.
+        facts ([`Corpus`], *optional*):
+            Facts with another reading of the labels, instead of those of the class.
         kwargs:
             Passed to `datasets.GeneratorBasedBuilder`.
 
@@ -180,7 +65,16 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
     VERSION = "1.0.0"
     facts: ClassVar[Corpus]
 
-    def __init__(self, data_dir: str | os.PathLike | None = None, *, cache_dir: Any = None, **kwargs: Any):
+    def __init__(
+        self,
+        data_dir: str | os.PathLike | None = None,
+        *,
+        cache_dir: Any = None,
+        facts: Corpus | None = None,
+        **kwargs: Any,
+    ):
+        if facts is not None:
+            self.facts = facts  # type: ignore[misc]  # labels as the user reads them
         if data_dir is None:
             raise FileNotFoundError(self._missing_message("no data_dir was given"))
         root = os.path.abspath(os.path.expanduser(os.fspath(data_dir)))
@@ -298,7 +192,7 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
         if utterance.arousal_valence is not None:
             return emotion, utterance.arousal_valence
         if raw_label is not None and raw_label in self.facts.arousal_valence:
-            return emotion, self.facts.arousal_valence[raw_label]
+            return emotion, self.facts.arousal_valence[raw_label][0]
         return emotion, None if emotion is None else arousal_valence_class(emotion)
 
     def _check_unique_ids(self) -> None:
@@ -341,7 +235,7 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
         facts = self.facts
         return (
             f"{facts.name}: {found}.\n"
-            f"Expected layout below data_dir: {facts.layout or 'see the homepage'} (.wav or .flac).\n"
+            f"Expected layout below data_dir: {facts.layout or 'see the homepage'} (.wav, .flac or .mp3).\n"
             f"Where to get it: {facts.how_to_obtain or facts.homepage or 'unknown'} "
             f"(access: {facts.access or 'unknown'}, licence: {facts.licence or 'unknown'}).\n"
             f'Then: load_corpus("{facts.name}", data_dir="<folder>").'

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,9 @@ import datasets
 from datasets.naming import snakecase_to_camelcase
 
 from .corpus import Corpus, EmotionCorpus
+from .corpus_sets import CORPUS_SETS
+from .label_overrides import LabelOverrides, load_label_overrides, override_labels
+from .manifest_corpus import Manifest
 
 
 _MODULE_PREFIX = "hf_emotion.dataset_scripts."
@@ -25,7 +29,7 @@ _MODULE_PREFIX = "hf_emotion.dataset_scripts."
 
 def list_corpora() -> list[str]:
     """
-    Names of all corpora that [`load_corpus`] knows.
+    Names of all published corpora that [`load_corpus`] knows (it also knows `"manifest"`: your own recordings).
 
     Example:
 
@@ -37,6 +41,31 @@ def list_corpora() -> list[str]:
     ```
     """
     return sorted(path.stem for path in _scripts_dir().glob("*.py") if not path.stem.startswith("_"))
+
+
+def corpora_of_set(name: str) -> list[str]:
+    """
+    Names of the corpora of a set.
+
+    Args:
+        name (`str`):
+            A key of `hf_emotion.data.corpus_sets.CORPUS_SETS`.
+
+    Raises:
+        `ValueError`: If there is no such set.
+
+    Example:
+
+    ```python
+    >>> from hf_emotion.data.loading import corpora_of_set
+    >>> corpora_of_set("lora_paper")
+    ['crema_d', 'ravdess', 'savee', 'tess']
+
+    ```
+    """
+    if name not in CORPUS_SETS:
+        raise ValueError(f"There is no set of corpora {name!r}. Sets: {', '.join(sorted(CORPUS_SETS))}.")
+    return [corpus for corpus in list_corpora() if name in corpus_facts(corpus).sets]
 
 
 def corpus_facts(name: str) -> Corpus:
@@ -69,6 +98,7 @@ def load_corpus(
     split: str | None = None,
     streaming: bool = False,
     cache_dir: str | os.PathLike | None = None,
+    label_overrides: str | os.PathLike | LabelOverrides | None = None,
 ) -> datasets.DatasetDict | datasets.Dataset | datasets.IterableDatasetDict | datasets.IterableDataset:
     """
     Load a corpus from its unpacked archive.
@@ -85,6 +115,9 @@ def load_corpus(
             Return iterable datasets that read file headers as they go, with nothing written to the cache.
         cache_dir (`str` or `os.PathLike`, *optional*):
             Where the prepared table (no audio) is kept, by default the cache of datasets.
+        label_overrides (`str`, `os.PathLike` or `dict`, *optional*):
+            Your own reading of labels, as a YAML file or as what
+            [`~hf_emotion.data.label_overrides.load_label_overrides`] reads from one.
 
     Returns:
         `DatasetDict` with the columns of `hf_emotion.data.corpus.COLUMNS`: one split `train` if the corpus publishes
@@ -105,11 +138,28 @@ def load_corpus(
 
     ```
     """
-    builder = corpus_builder_class(name)(data_dir=data_dir, cache_dir=cache_dir)
+    builder = corpus_builder(name, data_dir, cache_dir=cache_dir, label_overrides=label_overrides)
     if streaming:
         return builder.as_streaming_dataset(split=split)
     builder.download_and_prepare()
     return builder.as_dataset(split=split)
+
+
+def corpus_builder(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    *,
+    cache_dir: str | os.PathLike | None = None,
+    label_overrides: str | os.PathLike | LabelOverrides | None = None,
+) -> EmotionCorpus:
+    """The builder of a corpus, which has listed the archive but prepared nothing. Arguments as [`load_corpus`]."""
+    builder_class = corpus_builder_class(name)
+    facts = builder_class.facts
+    if label_overrides is not None:
+        if not isinstance(label_overrides, Mapping):
+            label_overrides = load_label_overrides(label_overrides)
+        facts = override_labels(facts, label_overrides)
+    return builder_class(data_dir=data_dir, cache_dir=cache_dir, facts=facts)
 
 
 def corpus_builder_class(name: str) -> type[EmotionCorpus]:
@@ -123,6 +173,8 @@ def corpus_builder_class(name: str) -> type[EmotionCorpus]:
     Raises:
         `ValueError`: If there is no such corpus, or its file does not follow the convention.
     """
+    if name == Manifest.facts.name:
+        return Manifest
     module = _corpus_module(name)
     class_name = snakecase_to_camelcase(name)
     builder: Any = getattr(module, class_name, None)

@@ -5,48 +5,49 @@ import shutil
 import pytest
 
 from hf_emotion.data.loading import load_corpus
-from tests.data.fake_audio import rows_by_id, write_noise
+from tests.data.fake_audio import write_noise
+from tests.dataset_scripts.corpus_case import CorpusCase
 
 
-FLAT = ("OAF_back_angry", "OAF_bar_ps", "YAF_back_fear")
-FOLDERS = {"OAF_angry": "OAF_back_angry", "OAF_Pleasant_surprise": "OAF_bar_ps", "YAF_fear": "YAF_back_fear"}
+FOLDERS = (
+    "OAF_angry/OAF_back_angry.wav",
+    "OAF_disgust/OAF_back_disgust.wav",
+    "OAF_Fear/OAF_back_fear.wav",
+    "OAF_happy/OAF_back_happy.wav",
+    "OAF_neutral/OA_bite_neutral.wav",
+    "OAF_Pleasant_surprise/OAF_bar_ps.wav",
+    "OAF_Sad/OAF_back_sad.wav",
+    "YAF_angry/YAF_back_angry.wav",
+    "YAF_fear/YAF_back_fear.wav",
+    "YAF_pleasant_surprised/YAF_bar_ps.wav",
+)
 
 
-def load(data_dir, tmp_path):
-    return rows_by_id(load_corpus("tess", data_dir, split="train", cache_dir=tmp_path / "cache"))
+class TestTess(CorpusCase):
+    name = "tess"
+    files = {"kaggle": FOLDERS, "dataverse": tuple(file.split("/")[1] for file in FOLDERS)}
+    utterance_ids = (
+        *(f"OAF_back_{emotion}" for emotion in ("angry", "disgust", "fear", "happy", "sad")),
+        *("OAF_bite_neutral", "OAF_bar_ps", "YAF_back_angry", "YAF_back_fear", "YAF_bar_ps"),
+    )
+    expected = {
+        "OAF_bar_ps": {
+            "raw_label": "ps",
+            "emotion": "pleasant_surprise",
+            "arousal_valence": "high_positive",
+            "speaker_id": "OAF",
+            "gender": "female",
+            "text": "Say the word bar",
+        },
+        "OAF_bite_neutral": {"speaker_id": "OAF", "emotion": "neutral", "text": "Say the word bite"},
+        "YAF_back_fear": {"speaker_id": "YAF", "emotion": "fear", "arousal_valence": "high_negative"},
+    }
 
+    def test_both_spellings_of_the_misspelt_file_are_a_conflict(self, scratch, tmp_path):
+        write_noise(scratch / "OAF_neutral" / "OAF_bite_neutral.wav")
+        with pytest.raises(ValueError, match="OAF_bite_neutral: .*bite_neutral.wav and .*bite_neutral.wav"):
+            self.load(scratch, tmp_path / "cache")
 
-@pytest.fixture(params=["flat", "folders"])
-def archive(request, tmp_path):
-    for folder, stem in FOLDERS.items():
-        write_noise(tmp_path / "tess" / ("" if request.param == "flat" else folder) / f"{stem}.wav")
-    return tmp_path / "tess"
-
-
-def test_the_last_part_of_the_name_is_the_label_in_both_layouts(archive, tmp_path):
-    rows = load(archive, tmp_path)
-    assert set(rows) == set(FLAT)
-    assert [rows[stem]["emotion"] for stem in FLAT] == ["anger", "pleasant_surprise", "fear"]
-    assert [rows[stem]["arousal_valence"] for stem in FLAT] == ["high_negative", "high_positive", "high_negative"]
-    assert [rows[stem]["speaker_id"] for stem in FLAT] == ["OAF", "OAF", "YAF"]
-    assert {row["gender"] for row in rows.values()} == {"female"}
-    assert rows["YAF_back_fear"]["text"] == "Say the word back"
-
-
-def test_the_misspelt_file_belongs_to_the_older_speaker_under_its_proper_id(archive, tmp_path):
-    write_noise(archive / "OA_bite_neutral.wav")
-    row = load(archive, tmp_path)["OAF_bite_neutral"]
-    assert (row["speaker_id"], row["emotion"]) == ("OAF", "neutral")
-    assert row["audio"]["path"].endswith("OA_bite_neutral.wav")
-
-
-def test_both_spellings_of_the_misspelt_file_are_a_conflict(archive, tmp_path):
-    write_noise(archive / "OA_bite_neutral.wav")
-    write_noise(archive / "OAF_bite_neutral.wav")
-    with pytest.raises(ValueError, match="OAF_bite_neutral: .*bite_neutral.wav and .*bite_neutral.wav"):
-        load(archive, tmp_path)
-
-
-def test_the_second_tree_of_the_kaggle_zip_is_ignored(archive, tmp_path):
-    shutil.copytree(archive, archive / "tess toronto emotional speech set data")
-    assert len(load(archive, tmp_path)) == 3
+    def test_the_second_tree_of_the_kaggle_zip_is_ignored(self, scratch, tmp_path):
+        shutil.copytree(scratch, scratch / "tess toronto emotional speech set data")
+        assert len(load_corpus("tess", scratch, split="train", cache_dir=tmp_path / "cache")) == len(FOLDERS)

@@ -1,15 +1,18 @@
-"""Your own recordings, described by manifest.csv or manifest.jsonl: one row per utterance, with `path` and `label`."""
+"""Corpora that a table describes: the user's own recordings, and corpora whose archive has no published layout."""
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
-from hf_emotion.data.corpus import Corpus, EmotionCorpus, Utterance
-from hf_emotion.data.manifest import MANIFEST_COLUMNS, manifest_file, read_manifest
-from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES, canonical_emotion
+from ..emotions import AROUSAL_VALENCE_CLASSES, canonical_emotion
+from .corpus import Corpus, EmotionCorpus, Utterance
+from .manifest import MANIFEST_COLUMNS, manifest_file, read_manifest
 
 
 logger = logging.getLogger(__name__)
+
+MANIFEST_LAYOUT = f"manifest.csv or manifest.jsonl with path, label and, as known, {', '.join(MANIFEST_COLUMNS[2:])}"
 
 
 class Manifest(EmotionCorpus):
@@ -25,7 +28,7 @@ class Manifest(EmotionCorpus):
         languages=(),
         labels={},
         how_to_obtain="write manifest.csv with the columns path (relative to the manifest) and label",
-        layout=f"manifest.csv or manifest.jsonl with path, label and, as known, {', '.join(MANIFEST_COLUMNS[2:])}",
+        layout=MANIFEST_LAYOUT,
     )
 
     def utterances(self, root: Path):
@@ -47,6 +50,27 @@ class Manifest(EmotionCorpus):
                 "%s: labels without a canonical meaning, whose emotion is null: %s. Rename them (aliases such as "
                 "'angry' are understood), or train on raw_label.", manifest, dict(+own_words),
             )  # fmt: skip
+
+
+class ManifestCorpus(Manifest):
+    """
+    A published corpus whose layout is not public: its file has the facts, the user's manifest says where the audio is.
+
+    The label of a row is one of `facts.labels`, or the canonical emotion (or an alias) that one of them stands for.
+    Where the labels are not known either (`facts.labels` is empty), every row of [`Manifest`] is understood.
+    """
+
+    def utterances(self, root: Path):
+        by_emotion = {emotion: raw_label for raw_label, emotion in reversed(self.facts.labels.items()) if emotion}
+        if not self.facts.labels:
+            for utterance in super().utterances(root):
+                yield replace(utterance, corpus=None)
+            return
+        manifest = manifest_file(root)
+        for row in read_manifest(manifest) if manifest else ():
+            label = row.pop("label")
+            raw_label = label if label in self.facts.labels else by_emotion.get(meaning(label) or "", label)
+            yield Utterance(raw_label=raw_label, **row | {"corpus": None})
 
 
 def meaning(label: str) -> str | None:
