@@ -1,4 +1,4 @@
-"""The facts of a corpus (`Corpus`), its published partitions (`PublishedSplit`), what its archive says (`Utterance`)."""
+"""What a corpus file states: `Corpus` (facts), `PublishedSplit` (partitions), `Utterance` (what its archive says)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,0 +1,7 @@
+"""ABC: described by a manifest."""
+
+from tests.dataset_scripts.corpus_case import ManifestCase
+
+
+class TestAbc(ManifestCase):
+    name = "abc"
