@@ -16,7 +16,7 @@ LAUNCH := $(BIN)/accelerate launch --num_processes 1 --num_machines 1 --mixed_pr
 	--num_cpu_threads_per_process $(shell nproc 2>/dev/null || echo 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quality format bench dist clean
+.PHONY: help demo test quality format docs bench dist clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,15 +30,19 @@ demo: $(INSTALLED)  ## install, then train, transfer and predict on synthetic sp
 test: quality  ## install, then check style, types and layers, and run the test suite
 	$(BIN)/python -m pytest -n 2
 
-quality: $(INSTALLED_DEV)  ## ruff, mypy on the public API, the layer test
+quality: $(INSTALLED_DEV)  ## ruff, mypy on the public API, pages of the corpora, the layer test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m hf_emotion.scripts.corpus_pages --check
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 format: $(INSTALLED_DEV)  ## let ruff rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(INSTALLED_DEV)  ## write the pages of the corpora from their files
+	$(BIN)/python -m hf_emotion.scripts.corpus_pages
 
 bench: $(INSTALLED_DEV)  ## run the measurements in benchmarks/
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done

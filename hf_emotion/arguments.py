@@ -166,6 +166,9 @@ class DataArguments:
             "choices": ["arousal_valence", "emotion", "raw_label"],
         },
     )
+    label_overrides: str | None = field(
+        default=None, metadata={"help": "YAML file with your own reading of corpus labels, see `corpora labels`."}
+    )
     split: str = field(default="auto", metadata={"help": "Split strategy, see hf_emotion.data.splits.split_corpus."})
     num_folds: int = field(default=5, metadata={"help": "Number of folds for split: k_fold."})
     fold: int = field(default=0, metadata={"help": "Fold (or speaker) to test, from 0."})

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from transformers import PreTrainedModel
 
 from .arguments import EmotionTrainingArguments
+from .data.loading import corpus_facts
 from .data.splits import STRATEGIES
 from .experiment import Step
-from .experiment_corpora import MANIFEST, corpora_without_loader, declared_label_names, requested_corpora
+from .experiment_corpora import MANIFEST, declared_label_names, requested_corpora
 from .experiment_model import meta_classifier
 
 
@@ -29,8 +30,10 @@ def check_experiment(step: Step) -> str:
     """
     corpora = requested_corpora(step.data)
     splits = [corpus.split or step.data.split for corpus in corpora]
-    if unknown := sorted(set(splits) - set(STRATEGIES)):
-        raise ValueError(f"{step.name}: unknown split strategy {unknown[0]!r}; choose one of {', '.join(STRATEGIES)}.")
+    for corpus, split in zip(corpora, splits, strict=True):
+        known = (*STRATEGIES, *corpus_facts(corpus.name).published_splits)
+        if split not in known:
+            raise ValueError(f"{step.name}: {corpus.name} has no split {split!r}; choose one of {', '.join(known)}.")
     labels = declared_label_names(step.data)
     if labels is not None and len(labels) < 2:
         raise ValueError(f"{step.name}: {len(labels)} label(s) in {step.data.label_column!r}; it takes two or more.")
@@ -39,7 +42,6 @@ def check_experiment(step: Step) -> str:
     trained = sum(size for size, is_trained in sizes if is_trained)
     if not trained:
         raise ValueError(f"{step.name}: every parameter is frozen, so there is nothing to train.")
-    without_loader = corpora_without_loader(corpora)
     names = [str(corpus.data_dir) if corpus.name == MANIFEST else corpus.name for corpus in corpora]
     origin = step.model.model_name_or_path
     rows = {
@@ -47,14 +49,11 @@ def check_experiment(step: Step) -> str:
         "model": f"{type(model).__name__}, {f'starts from {origin}' if origin else 'from scratch'}",
         "parameters": f"{sum(size for size, _ in sizes) / 1e6:,.2f} M, {trained / 1e6:,.2f} M trained",
         "corpora": f"{len(names)}: {_shortened(names)}",
-        "no loader yet": f"{len(without_loader)}: {_shortened(without_loader)} (name a manifest instead)",
         "labels": f"{step.data.label_column}, {f'{len(labels)} classes' if labels else 'from the data'}",
         "splits": _shortened(sorted(set(splits))),
         "training": _training(step.training, len(corpora)),
         "output": step.output_dir,
     }
-    if not without_loader:
-        del rows["no loader yet"]
     width = max(map(len, rows))
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows.items())
 

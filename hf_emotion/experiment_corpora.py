@@ -12,8 +12,9 @@ import datasets
 import numpy as np
 
 from .arguments import CorpusArguments, DataArguments
-from .data.corpus_sets import CORPUS_SETS, published_corpora
-from .data.loading import corpus_facts, list_corpora, load_corpus
+from .data.corpus_sets import CORPUS_SETS
+from .data.label_overrides import load_label_overrides, override_labels
+from .data.loading import corpora_of_set, corpus_facts, list_corpora, load_corpus
 from .data.split_info import SplitInfo, describe_split
 from .data.splits import resolve_strategy, split_corpus
 from .emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS
@@ -46,13 +47,16 @@ def requested_corpora(data_args: DataArguments) -> list[CorpusArguments]:
     for entry in data_args.corpora:
         corpus = CorpusArguments.from_entry(entry)
         folder = corpus.data_dir
-        requested += [
-            replace(corpus, name=name, data_dir=folder if folder is None else str(Path(folder) / name))
-            for name in CORPUS_SETS.get(corpus.name, ())
-        ] or [corpus]
+        if corpus.name in CORPUS_SETS:
+            requested += [
+                replace(corpus, name=name, data_dir=folder if folder is None else str(Path(folder) / name))
+                for name in corpora_of_set(corpus.name)
+            ]
+        else:
+            requested.append(corpus)
     if not requested:
         raise ValueError(f"`corpora` is empty: name corpora ({', '.join(list_corpora())}) or sets ({_sets()}).")
-    known = {*list_corpora(), *published_corpora()}
+    known = {*list_corpora(), MANIFEST}
     if unknown := sorted({corpus.name for corpus in requested} - known):
         close = difflib.get_close_matches(unknown[0], sorted(known | set(CORPUS_SETS)), n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -69,11 +73,6 @@ def _sets() -> str:
     return ", ".join(sorted(CORPUS_SETS))
 
 
-def corpora_without_loader(corpora: Sequence[CorpusArguments]) -> list[str]:
-    """Names of requested corpora that are known from publications but have no loader in this version."""
-    return sorted({corpus.name for corpus in corpora} - set(list_corpora()))
-
-
 def load_experiment_corpora(data_args: DataArguments, seed: int) -> list[ExperimentCorpus]:
     """
     Load, label and split the corpora of an experiment. Utterances without a label in `label_column` are left out, and
@@ -84,15 +83,10 @@ def load_experiment_corpora(data_args: DataArguments, seed: int) -> list[Experim
         seed (`int`): seed of `subsample_labels`.
 
     Raises:
-        `ValueError`: if a corpus has no loader or no folder, or no utterances with a label for training.
+        `ValueError`: if a corpus has no folder, or no utterances with a label for training.
+        `FileNotFoundError`: if a folder holds no utterances of its corpus.
     """
-    requested = requested_corpora(data_args)
-    if missing := corpora_without_loader(requested):
-        raise ValueError(
-            f"There is no loader for {', '.join(missing)} yet. Describe your copy in a manifest.csv and name it as "
-            "{name: manifest, data_dir: <its folder>}."
-        )
-    corpora = [loaded for corpus in requested for loaded in _load(corpus, data_args, seed)]
+    corpora = [loaded for corpus in requested_corpora(data_args) for loaded in _load(corpus, data_args, seed)]
     names = Counter(corpus.name for corpus in corpora)
     if repeated := [name for name, count in names.items() if count > 1]:
         raise ValueError(
@@ -107,7 +101,9 @@ def _load(corpus: CorpusArguments, data_args: DataArguments, seed: int) -> list[
     data_dir = corpus.data_dir or (data_args.corpora_dir and str(Path(data_args.corpora_dir) / corpus.name))
     if data_dir is None:
         raise ValueError(f"Where is {corpus.name}? Give the corpus a `data_dir`, or set `corpora_dir`.")
-    loaded = load_corpus(corpus.name, data_dir, cache_dir=data_args.cache_dir)
+    loaded = load_corpus(
+        corpus.name, data_dir, cache_dir=data_args.cache_dir, label_overrides=data_args.label_overrides
+    )
     names = sorted({name for rows in loaded.values() for name in rows.unique("corpus")})
     each = [loaded] if len(names) == 1 else [_only(loaded, name) for name in names]
     return [_prepare(name, corpus, parts, data_args, seed) for name, parts in zip(names, each, strict=True)]
@@ -197,10 +193,12 @@ def declared_label_names(data_args: DataArguments) -> list[str] | None:
     if data_args.label_column == "arousal_valence":
         return list(AROUSAL_VALENCE_CLASSES)
     found: set[str] = set()
+    overrides = load_label_overrides(data_args.label_overrides) if data_args.label_overrides else {}
     for corpus in requested_corpora(data_args):
-        if corpus.name == MANIFEST or corpus.name not in list_corpora():
+        facts = corpus_facts(corpus.name)
+        if not facts.labels:
             return None
-        labels = corpus_facts(corpus.name).labels
+        labels = override_labels(facts, overrides).labels
         found |= set(labels) if data_args.label_column == "raw_label" else set(filter(None, labels.values()))
     return _ordered(found, data_args.label_column)
 

@@ -185,12 +185,12 @@ class TestCheck:
         with pytest.raises(ValueError, match="have copies already"):
             check_experiment(second)
 
-    def test_it_names_corpora_without_a_loader(self, load):
-        (step,) = load(corpora=["exhubert_unseen"], config_overrides=TINY)
-        assert (
-            "no loader yet  6: aesi, asvp_esd, jl_corpus, mlend, syntact, vivae (name a manifest"
-            in check_experiment(step)
-        )
+    def test_a_split_must_be_a_strategy_or_published_for_the_corpus(self, load):
+        (step,) = load(corpora=["ravdess"], split="emosuperb_code", config_overrides=TINY)
+        with pytest.raises(ValueError, match="ravdess has no split 'emosuperb_code'; choose one of auto, .*emobox"):
+            check_experiment(step)
+        (step,) = load(corpora=["ravdess"], split="emobox", config_overrides=TINY)
+        assert "emobox" in check_experiment(step)
 
     def test_batches_of_a_round_robin_step_are_counted(self, load):
         fields = {"round_robin_unit": "step", "gradient_accumulation_steps": 2, "max_steps": 3000}
@@ -204,7 +204,7 @@ class TestCheck:
         [
             ({"config_overrides": {"hiden_size": 8}}, "'hiden_size'.*Did you mean 'hidden_size'"),
             ({"corpora": ["ravdes"]}, "Unknown corpora.*Did you mean 'ravdess'"),
-            ({"split": "speaker"}, "unknown split strategy 'speaker'"),
+            ({"split": "speaker"}, "ravdess has no split 'speaker'"),
             (
                 {"config_name": "wav2vec2", "config_overrides": TINY, "expand_num_copies": 1},
                 "needs a HuBERT or ExHuBERT",

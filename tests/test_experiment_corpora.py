@@ -7,10 +7,9 @@ import datasets
 import pytest
 
 from hf_emotion.arguments import DataArguments
-from hf_emotion.data.corpus_sets import CORPUS_SETS
+from hf_emotion.data.loading import corpora_of_set
 from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES
 from hf_emotion.experiment_corpora import (
-    corpora_without_loader,
     declared_label_names,
     label_names,
     load_experiment_corpora,
@@ -59,7 +58,7 @@ class TestRequest:
     @pytest.mark.parametrize(("name", "number"), [("emoset", 26), ("emoset_plus_plus", 37), ("exhubert_unseen", 6)])
     def test_a_set_stands_for_its_corpora(self, name, number):
         corpora = requested_corpora(data_args(name))
-        assert [corpus.name for corpus in corpora] == list(CORPUS_SETS[name])
+        assert [corpus.name for corpus in corpora] == corpora_of_set(name)
         assert len(corpora) == number
 
     def test_the_fields_of_a_set_hold_for_its_corpora(self):
@@ -91,12 +90,6 @@ class TestRequest:
     def test_what_cannot_be_meant_is_refused(self, entries, message):
         with pytest.raises(ValueError, match=message):
             requested_corpora(data_args(*entries))
-
-    def test_published_corpora_without_a_loader_are_told(self, load):
-        requested = requested_corpora(data_args("ravdess", "vivae", "aesi", "manifest"))
-        assert corpora_without_loader(requested) == ["aesi", "vivae"]
-        with pytest.raises(ValueError, match=r"no loader for aesi, vivae yet. Describe your copy in a manifest\.csv"):
-            load("ravdess", "vivae", "aesi")
 
     def test_a_corpus_without_a_folder_is_asked_for(self, load):
         with pytest.raises(ValueError, match="Where is ravdess.*`data_dir`, or set `corpora_dir`"):
@@ -156,6 +149,18 @@ class TestLoading:
         assert Counter(labels) == {"high_negative": 5, "high_positive": 5, "low_negative": 5}
         assert "calls: 5 utterances have no arousal_valence and are left out" in caplog.text
         assert sum(corpus.split.sizes.values()) == 20
+
+    def test_the_user_reads_labels_in_another_way(self, load, tmp_path):
+        for actor in range(1, 7):
+            for emotion in ("01", "02", "05"):
+                name = f"03-01-{emotion}-01-01-01-{actor:02d}.wav"
+                write_noise(tmp_path / "ravdess" / f"Actor_{actor:02d}" / name)
+        (tmp_path / "labels.yaml").write_text('ravdess: {"02": neutral, "01": null}')
+        options = {"label_column": "emotion", "label_overrides": str(tmp_path / "labels.yaml")}
+        (corpus,) = load("ravdess", corpora_dir=str(tmp_path), **options)
+        assert {label for rows in corpus.parts.values() for label in rows["emotion"]} == {"neutral", "anger"}
+        assert "neutral" in declared_label_names(data_args("ravdess", **options))
+        assert "calm" not in declared_label_names(data_args("ravdess", **options))
 
     def test_a_corpus_without_any_label_is_refused(self, load, manifest):
         with pytest.raises(

@@ -17,6 +17,7 @@ LAYERS = {
     **dict.fromkeys((f"hf_emotion.experiment{part}" for part in ("", "_check", "_corpora", "_model")), 4),
     **dict.fromkeys(("hf_emotion.run_record", "hf_emotion.trained_classifier"), 4),
     **dict.fromkeys(("dataset_scripts", "hf_emotion.model_card", "hf_emotion.model_card_text"), 3),
+    **dict.fromkeys(("hf_emotion.corpus_page", "hf_emotion.corpus_skeleton"), 3),
     **dict.fromkeys(("hf_emotion.evaluation", "hf_emotion.predictions", "hf_emotion.plots", "hf_emotion.licences"), 3),
     **dict.fromkeys(("hf_emotion.data", "hf_emotion.metrics", "hf_emotion.models"), 2),
     "hf_emotion.emotions": 1,

@@ -120,4 +120,3 @@ def test_the_command_line_checks_an_experiment():
     assert run.returncode == 0, run.stderr
     assert "643.20 M, 336.68 M trained" in run.stdout
     assert "2: ravdess, urdu" in run.stdout
-    assert "no loader yet" not in run.stdout

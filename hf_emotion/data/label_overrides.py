@@ -84,7 +84,7 @@ def override_labels(facts: Corpus, overrides: LabelOverrides) -> Corpus:
         given = meaning if isinstance(meaning, Mapping) else {"emotion": meaning}
         if not given or not set(given) <= _KEYS:
             raise ValueError(
-                f"{facts.name}, {raw_label!r}: an override has the keys {sorted(_KEYS)}, got {meaning!r}."
+                f"{facts.name}, {raw_label!r}: an override has keys out of {sorted(_KEYS)}, got {meaning!r}."
             )
         if "emotion" in given:
             labels[raw_label] = None if given["emotion"] is None else canonical_emotion(given["emotion"])

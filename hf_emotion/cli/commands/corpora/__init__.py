@@ -3,7 +3,9 @@
 import typer
 
 from .info import info
+from .labels import labels
 from .list import list_all
+from .new import new
 from .synthesize import synthesize
 
 
@@ -13,4 +15,6 @@ corpora_app = typer.Typer(
 )
 corpora_app.command("list")(list_all)
 corpora_app.command()(info)
+corpora_app.command()(labels)
+corpora_app.command()(new)
 corpora_app.command()(synthesize)

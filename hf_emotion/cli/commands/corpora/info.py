@@ -46,8 +46,12 @@ def _facts(facts: "Corpus") -> Iterator[tuple[str, str]]:
         "layout": facts.layout,
         "homepage": facts.homepage,
         "citation": facts.citation,
+        "sets": ", ".join(facts.sets),
     }
     yield from ((heading, text) for heading, text in texts.items() if text)
+    for name, split in facts.published_splits.items():
+        leak = f" Leak: {split.leak}." if split.leak else ""
+        yield "split", f"{name}: {f'{len(split.folds)} folds by {split.by}' if split.by else split.source}.{leak}"
     yield from (("pitfall", text) for text in facts.pitfalls)
 
 
