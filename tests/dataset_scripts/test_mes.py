@@ -1,0 +1,7 @@
+"""MES: described by a manifest."""
+
+from tests.dataset_scripts.corpus_case import ManifestCase
+
+
+class TestMes(ManifestCase):
+    name = "mes"

@@ -1,0 +1,7 @@
+"""SIMIS: described by a manifest."""
+
+from tests.dataset_scripts.corpus_case import ManifestCase
+
+
+class TestSimis(ManifestCase):
+    name = "simis"
