@@ -14,6 +14,7 @@ _MODULES = {
     "corpus_facts": "data.loading",
     "list_corpora": "data.loading",
     "load_corpus": "data.loading",
+    "load_corpora": "data.corpus_collection",
     "load_audio": "data.audio",
     "split_corpus": "data.splits",
     "generate_synthetic_corpora": "data.synthetic",
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .arguments import EmotionTrainingArguments as EmotionTrainingArguments
     from .data.audio import load_audio as load_audio
     from .data.corpus import EmotionCorpus as EmotionCorpus
+    from .data.corpus_collection import load_corpora as load_corpora
     from .data.data_collator import EmotionDataCollator as EmotionDataCollator
     from .data.loading import corpus_facts as corpus_facts
     from .data.loading import list_corpora as list_corpora

@@ -118,6 +118,7 @@ class CorpusArguments:
         weight (`float`, *optional*, defaults to 1.0): share of the corpus with `mixing: weighted`.
         split (`str`, *optional*): strategy of this corpus; by default that of the experiment.
         fold (`int`, *optional*): fold of this corpus; by default that of the experiment.
+        partition_file (`str`, *optional*): file or folder that `split: partition_file` reads.
 
     For a corpus set, `data_dir` is the folder with one folder per corpus, and the other fields hold for all of them.
     """
@@ -127,6 +128,7 @@ class CorpusArguments:
     weight: float = 1.0
     split: str | None = None
     fold: int | None = None
+    partition_file: str | None = None
 
     @classmethod
     def from_entry(cls, entry) -> "CorpusArguments":
@@ -153,11 +155,14 @@ class DataArguments:
         default_factory=list,
         metadata={
             "help": "Corpora or names of corpus sets (emoset, emoset_plus_plus ...); in YAML also mappings "
-            "{name, data_dir, weight, split, fold}."
+            "{name, data_dir, weight, split, fold, partition_file}."
         },
     )
     corpora_dir: str | None = field(
         default=None, metadata={"help": "Folder with one folder per corpus, for corpora without a data_dir."}
+    )
+    skip_missing_corpora: bool = field(
+        default=False, metadata={"help": "Train without corpora that are not there, instead of stopping."}
     )
     label_column: str = field(
         default="arousal_valence",
@@ -169,9 +174,15 @@ class DataArguments:
     label_overrides: str | None = field(
         default=None, metadata={"help": "YAML file with your own reading of corpus labels, see `corpora labels`."}
     )
-    split: str = field(default="auto", metadata={"help": "Split strategy, see hf_emotion.data.splits.split_corpus."})
+    split: str = field(
+        default="auto",
+        metadata={
+            "help": "Split strategy, or name of a published split that all corpora have ('emobox' ...), see "
+            "hf_emotion.data.splits.split_corpus."
+        },
+    )
     num_folds: int = field(default=5, metadata={"help": "Number of folds for split: k_fold."})
-    fold: int = field(default=0, metadata={"help": "Fold (or speaker) to test, from 0."})
+    fold: int = field(default=0, metadata={"help": "Fold, speaker or session to test, from 0."})
     validation_size: float = field(default=0.1, metadata={"help": "Share of utterances for validation."})
     test_size: float = field(default=0.2, metadata={"help": "Share of utterances for testing."})
     split_seed: int = field(default=0, metadata={"help": "Seed of the split, independent of the training seed."})

@@ -12,10 +12,12 @@ import datasets
 import numpy as np
 
 from .arguments import CorpusArguments, DataArguments
+from .data.corpus import EmotionCorpus
+from .data.corpus_collection import FoundCorpus, missing_message, open_corpus
 from .data.corpus_sets import CORPUS_SETS
 from .data.label_overrides import load_label_overrides, override_labels
-from .data.loading import corpora_of_set, corpus_facts, list_corpora, load_corpus
-from .data.split_info import SplitInfo, describe_split
+from .data.loading import corpora_of_set, corpus_facts, list_corpora
+from .data.split_info import SplitInfo, describe_split, parameters_with_a_say
 from .data.splits import resolve_strategy, split_corpus
 from .emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS
 
@@ -83,10 +85,22 @@ def load_experiment_corpora(data_args: DataArguments, seed: int) -> list[Experim
         seed (`int`): seed of `subsample_labels`.
 
     Raises:
-        `ValueError`: if a corpus has no folder, or no utterances with a label for training.
-        `FileNotFoundError`: if a folder holds no utterances of its corpus.
+        `ValueError`: if a corpus is given no folder, contradicts itself, or has no labelled utterances for training.
+        `FileNotFoundError`: if folders hold no utterances of their corpus, unless `skip_missing_corpora` is set; names
+            all of them, and says where to get them.
     """
-    corpora = [loaded for corpus in requested_corpora(data_args) for loaded in _load(corpus, data_args, seed)]
+    opened = [(corpus, *_open(corpus, data_args)) for corpus in requested_corpora(data_args)]
+    if missing := [found for _, found, builder in opened if builder is None]:
+        message = missing_message(missing, len(opened))
+        if not data_args.skip_missing_corpora or len(missing) == len(opened):
+            raise FileNotFoundError(f"{message}\nTo train without them: skip_missing_corpora: true.")
+        logger.warning("The experiment runs without corpora that it names. %s", message)
+    corpora = [
+        prepared
+        for corpus, _, builder in opened
+        if builder is not None
+        for prepared in _load(corpus, builder, data_args, seed)
+    ]
     names = Counter(corpus.name for corpus in corpora)
     if repeated := [name for name, count in names.items() if count > 1]:
         raise ValueError(
@@ -96,14 +110,24 @@ def load_experiment_corpora(data_args: DataArguments, seed: int) -> list[Experim
     return corpora
 
 
-def _load(corpus: CorpusArguments, data_args: DataArguments, seed: int) -> list[ExperimentCorpus]:
-    """Load an entry of `corpora`: one corpus, or as many as the column `corpus` of a manifest names."""
+def _open(corpus: CorpusArguments, data_args: DataArguments) -> tuple[FoundCorpus, EmotionCorpus | None]:
+    """What is there of an entry of `corpora`, and the builder that loads it; `None` if it is missing."""
     data_dir = corpus.data_dir or (data_args.corpora_dir and str(Path(data_args.corpora_dir) / corpus.name))
     if data_dir is None:
         raise ValueError(f"Where is {corpus.name}? Give the corpus a `data_dir`, or set `corpora_dir`.")
-    loaded = load_corpus(
+    found, builder = open_corpus(
         corpus.name, data_dir, cache_dir=data_args.cache_dir, label_overrides=data_args.label_overrides
     )
+    if found.state == "unreadable":
+        raise ValueError(found.problem)
+    return found, builder
+
+
+def _load(
+    corpus: CorpusArguments, builder: EmotionCorpus, data_args: DataArguments, seed: int
+) -> list[ExperimentCorpus]:
+    """Load an entry of `corpora`: one corpus, or as many as the column `corpus` of a manifest names."""
+    loaded = builder.load()
     names = sorted({name for rows in loaded.values() for name in rows.unique("corpus")})
     each = [loaded] if len(names) == 1 else [_only(loaded, name) for name in names]
     return [_prepare(name, corpus, parts, data_args, seed) for name, parts in zip(names, each, strict=True)]
@@ -142,16 +166,13 @@ def _split(
         "validation_size": data_args.validation_size,
         "test_size": data_args.test_size,
         "seed": data_args.split_seed,
+        "partition_file": corpus.partition_file,
     }
     parts = split_corpus(loaded, strategy, **settings)
-    without_say = {
-        "official": {"num_folds", "fold", "test_size"} | ({"validation_size", "seed"} if len(loaded) == 3 else set()),
-        "k_fold": {"test_size"},
-        "leave_one_speaker_out": {"num_folds", "test_size"},
-    }.get(resolved, {"num_folds", "fold"})
+    settings = parameters_with_a_say(loaded, resolved, settings)
     if strategy == "auto" and resolved == "random" and data_args.test_size == DataArguments.test_size:
-        without_say.add("test_size")  # then `split_corpus` follows the rule of EmoSet++ instead
-    return parts, describe_split(parts, resolved, **(settings | dict.fromkeys(without_say)))
+        settings["test_size"] = None  # then `split_corpus` follows the rule of EmoSet++ instead
+    return parts, describe_split(parts, resolved, **settings)
 
 
 def _labelled(rows: datasets.Dataset, label_column: str) -> datasets.Dataset:

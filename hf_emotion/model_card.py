@@ -43,8 +43,8 @@ class CorpusUse:
         languages (`Sequence[str]`, *optional*): BCP 47 tags.
         licence, kind, homepage, citation, hub_id (`str`, *optional*): As the corpus states them; `kind` is `"acted"`,
             `"elicited"`, `"natural"` or `"synthetic"`.
-        split (`Mapping`, *optional*): `name`, `version`, `hash`, `sizes` and `speakers` (numbers per split) of the
-            split.
+        split (`Mapping`, *optional*): `name`, `version`, `hash`, `sizes`, `speakers` (numbers per split) and `leak`
+            (what its parts share) of the split.
         fingerprint (`str`, *optional*): Fingerprint of the data that was read.
     """
 

@@ -169,6 +169,9 @@ def limitations(facts: RunFacts, few_speakers: int) -> list[str]:
     languages = sorted({tag.split("-")[0] for corpus in trained for tag in corpus.languages})
     if languages:
         found.append(f"The training speech is in {', '.join(languages)}; expect lower scores in other languages.")
+    for corpus in facts.corpora:
+        if corpus.split.get("leak"):
+            found.append(f"The parts of `{corpus.name}` are not independent. What they share: {corpus.split['leak']}.")
     if facts.report:
         numbers = {name: part["num_speakers"] for name, part in facts.report["per_corpus"].items()}
         few = [f"`{name}` ({count})" for name, count in numbers.items() if count is not None and count < few_speakers]

@@ -98,6 +98,7 @@ def corpus_uses(corpora: Sequence[ExperimentCorpus]) -> list[CorpusUse]:
             "hash": corpus.split.hash,
             "sizes": corpus.split.sizes,
             "speakers": {part: len(speakers) for part, speakers in corpus.split.speakers.items()},
+            "leak": corpus.split.leak,
         }
         fingerprint = "-".join(rows._fingerprint for rows in corpus.parts.values())
         facts = _manifest_facts(corpus) if corpus.loader == MANIFEST else _published_facts(corpus.loader)

@@ -1,6 +1,7 @@
 """Promises about the corpora of an experiment: which ones a list names, how they are labelled, split and described."""
 
 import csv
+import re
 from collections import Counter
 
 import datasets
@@ -101,6 +102,18 @@ class TestLoading:
         with pytest.raises(FileNotFoundError, match="urdu"):
             load("urdu", corpora_dir=str(tmp_path / "archives"))
 
+    def test_all_missing_corpora_are_named_at_once_and_can_be_skipped(self, load, manifest, tmp_path, caplog):
+        named = ("urdu", manifest("calls", ["anger", "joy"] * 10), "savee")
+        with pytest.raises(
+            FileNotFoundError, match=r"(?s)2 of 3 corpora not found:.*urdu.*savee.*skip_missing_corpora"
+        ):
+            load(*named, corpora_dir=str(tmp_path / "archives"))
+        (corpus,) = load(*named, corpora_dir=str(tmp_path / "archives"), skip_missing_corpora=True)
+        assert corpus.name == "calls"
+        assert "runs without corpora that it names. 2 of 3" in caplog.text
+        with pytest.raises(FileNotFoundError, match="1 of 1"):
+            load("urdu", corpora_dir=str(tmp_path / "archives"), skip_missing_corpora=True)
+
     def test_parts_share_no_speaker_and_the_split_is_described(self, load, manifest):
         (corpus,) = load(manifest("calls", ["anger", "joy"] * 10))
         speakers = [set(corpus.parts[part]["speaker_id"][:]) for part in ("train", "validation", "test")]
@@ -140,6 +153,18 @@ class TestLoading:
         first, second = load(alba, manifest("brio", ["anger", "joy"] * 10), split_seed=1)
         assert set(first.parts["test"]["speaker_id"][:]) == {"d"}
         assert second.split.name == "speaker_independent-validation0.1-test0.2-seed1"
+
+    def test_a_corpus_may_be_split_by_a_file(self, load, manifest, tmp_path):
+        parts = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+        lines = ["utterance_id,split", *(f"{number:02d},{part}" for number, part in enumerate(parts))]
+        (tmp_path / "folds.csv").write_text("\n".join(lines))
+        entry = manifest("calls", ["anger", "joy"] * 5) | {"partition_file": str(tmp_path / "folds.csv")}
+        (corpus,) = load(entry | {"split": "partition_file"})
+        assert corpus.split.sizes == {"train": 6, "validation": 2, "test": 2}
+        assert re.fullmatch("partition_file-folds-[0-9a-f]{8}", corpus.split.name)
+        assert corpus.split.leak.startswith("2 of the 2 speakers of test are in train")
+        with pytest.raises(ValueError, match="partition_file is read with strategy='partition_file' only"):
+            load(entry)
 
     def test_utterances_without_a_label_are_left_out_and_counted(self, load, manifest, caplog):
         caplog.set_level("INFO")

@@ -12,12 +12,13 @@ SOURCES = sorted([*REPO.glob("hf_emotion/**/*.py"), *REPO.glob("dataset_scripts/
 # The longest prefix of a module's name counts.
 LAYERS = {
     **dict.fromkeys(("hf_emotion", "hf_emotion.cli", "train"), 6),
-    "hf_emotion.scripts": 5,
+    **dict.fromkeys(("hf_emotion.hub", "hf_emotion.scripts"), 5),
     **dict.fromkeys(("hf_emotion.arguments", "hf_emotion.checkpoint_folders", "hf_emotion.trainer"), 4),
     **dict.fromkeys((f"hf_emotion.experiment{part}" for part in ("", "_check", "_corpora", "_model")), 4),
     **dict.fromkeys(("hf_emotion.run_record", "hf_emotion.trained_classifier"), 4),
     **dict.fromkeys(("dataset_scripts", "hf_emotion.model_card", "hf_emotion.model_card_text"), 3),
-    **dict.fromkeys(("hf_emotion.corpus_page", "hf_emotion.corpus_skeleton"), 3),
+    **dict.fromkeys(("hf_emotion.audit_report", "hf_emotion.corpus_plots"), 3),
+    **dict.fromkeys(("hf_emotion.corpus_page", "hf_emotion.corpus_skeleton", "hf_emotion.dataset_card"), 3),
     **dict.fromkeys(("hf_emotion.evaluation", "hf_emotion.predictions", "hf_emotion.plots", "hf_emotion.licences"), 3),
     **dict.fromkeys(("hf_emotion.data", "hf_emotion.metrics", "hf_emotion.models"), 2),
     "hf_emotion.emotions": 1,

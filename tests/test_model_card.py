@@ -154,6 +154,16 @@ def test_limitations_follow_from_the_facts(facts, report):
     assert "No test utterance belongs to `high_positive`" in text
 
 
+def test_what_the_parts_of_a_split_share_is_a_limitation(facts):
+    assert "not independent" not in build_model_card(facts).text
+    facts.corpora[0].split["leak"] = "2 of the 2 speakers of test are in train"
+    text = build_model_card(facts).text
+    assert (
+        "The parts of `ravdess` are not independent. What they share: 2 of the 2 speakers of test are in train."
+        in text
+    )
+
+
 @pytest.mark.parametrize("remote_code", [True, False])
 def test_code_blocks_compile_and_trust_code_only_where_there_is_code(facts, remote_code):
     facts.remote_code = remote_code

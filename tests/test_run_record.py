@@ -35,7 +35,8 @@ def corpus(name, loader="manifest", languages=("de", "de", None)):
     dataset = datasets.Dataset.from_dict(rows)
     parts = {part: dataset.select([index]) for index, part in enumerate(("train", "validation", "test"))}
     speakers = {part: tuple(table["speaker_id"][:]) for part, table in parts.items()}
-    split = SplitInfo("speaker_independent-seed0", "1.0.0", "cafe" * 16, dict.fromkeys(parts, 1), speakers)
+    leak = "all parts have the same sentences"
+    split = SplitInfo("speaker_independent-seed0", "1.0.0", "cafe" * 16, dict.fromkeys(parts, 1), speakers, leak)
     return ExperimentCorpus(name, loader, datasets.DatasetDict(parts), split, 1.0)
 
 
@@ -85,6 +86,7 @@ class TestCorpora:
             "hash": "cafe" * 16,
             "sizes": {"train": 1, "validation": 1, "test": 1},
             "speakers": {"train": 1, "validation": 1, "test": 1},
+            "leak": "all parts have the same sentences",
         }
         assert len(use.fingerprint.split("-")) == 3
 

@@ -1,22 +1,23 @@
-"""What a split is: its description, its hash, and the check that nobody is in two parts."""
+"""What a split is: name, version, hash, sizes, speakers, and what its parts share."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import datasets
+
+from .partition_files import read_partition
+from .published_splits import listed_split, split_leak
+from .split_table import SplitTable
 
 
 # Raised whenever the splitting algorithm changes, that is, whenever the same corpus and seed give other parts.
 SPLITS_VERSION = "1.0.0"
 
-PARTS = ("train", "validation", "test")
-_COLUMNS = ("utterance_id", "corpus", "speaker_id", "gender", "emotion", "arousal_valence", "raw_label")
-
-
-class SplitLeakError(ValueError):
-    """A speaker or an utterance is in two parts of a split."""
+_PARAMETERS = ("num_folds", "fold", "validation_size", "test_size", "seed")
+_DIGEST_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class SplitInfo:
             Number of utterances per part.
         speakers (`dict[str, tuple[str, ...]]`):
             Speaker ids per part, sorted; with the corpus in front if the dataset holds several corpora.
+        leak (`str`, *optional*):
+            What the parts share, as far as it is known; `None` if no known speaker is in two parts.
     """
 
     name: str
@@ -42,6 +45,7 @@ class SplitInfo:
     hash: str
     sizes: dict[str, int]
     speakers: dict[str, tuple[str, ...]]
+    leak: str | None = None
 
 
 def describe_split(
@@ -53,17 +57,21 @@ def describe_split(
     validation_size: float | None = None,
     test_size: float | None = None,
     seed: int | None = None,
+    partition_file: str | os.PathLike | None = None,
 ) -> SplitInfo:
     """
-    Name, version, hash, sizes and speakers of a split.
+    Name, version, hash, sizes, speakers and leak of a split.
 
     Args:
         dataset_dict (`DatasetDict`):
             Result of [`split_corpus`].
         strategy (`str`):
-            The strategy that made it; together with the parameters below it is the name.
+            The strategy or published split that made it; together with the parameters below it is the name.
         num_folds, fold, validation_size, test_size, seed (*optional*):
-            As given to [`split_corpus`].
+            As given to [`split_corpus`]. [`parameters_with_a_say`] tells those that belong into the name.
+        partition_file (`str` or `os.PathLike`, *optional*):
+            As given to [`split_corpus`]. The name gets the name of the file, or of the fold in a folder, and the start
+            of its SHA-256, instead of `fold`.
 
     Returns:
         [`SplitInfo`]
@@ -75,10 +83,15 @@ def describe_split(
         digest.update(f"{part}\t{utterance_id}\n".encode())
     tables = {part: SplitTable(rows) for part, rows in dataset_dict.items()}
     several = len({corpus for table in tables.values() for corpus in table.corpora}) > 1
+    words = [strategy]
+    if partition_file is not None:
+        partition = read_partition(partition_file, fold or 0)
+        words += [partition.name, partition.digest[:_DIGEST_LENGTH]]
+        fold = None
     parameters = {"": num_folds, "fold": fold, "validation": validation_size, "test": test_size, "seed": seed}
-    given = [f"{name}{value}" for name, value in parameters.items() if value is not None]
+    words += [f"{name}{value}" for name, value in parameters.items() if value is not None]
     return SplitInfo(
-        name="-".join([strategy, *given]),
+        name="-".join(words),
         version=SPLITS_VERSION,
         hash=digest.hexdigest(),
         sizes={part: len(rows) for part, rows in dataset_dict.items()},
@@ -86,67 +99,42 @@ def describe_split(
             part: tuple(sorted("/".join(key) if several else key[1] for key in set(filter(None, table.speakers))))
             for part, table in tables.items()
         },
+        leak=split_leak(tables, strategy),
     )
 
 
-def check_leaks(dataset_dict: datasets.DatasetDict, *, parts: Iterable[str] = PARTS) -> None:
+def parameters_with_a_say(
+    dataset: datasets.Dataset | datasets.DatasetDict, strategy: str, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
     """
-    Raise if a speaker or an utterance is in two parts.
+    The parameters of [`split_corpus`] that a split depends on, for its name: the others become `None`.
 
     Args:
-        dataset_dict (`DatasetDict`):
-            Parts with the columns of `load_corpus`. Utterances without a speaker id are compared by utterance id only.
-        parts (`Iterable[str]`, *optional*):
-            Parts among which no speaker may be shared; utterances may never be.
+        dataset (`Dataset` or `DatasetDict`):
+            What is split.
+        strategy (`str`):
+            As given to [`split_corpus`], or what [`resolve_strategy`] made of `"auto"`.
+        parameters (`Mapping[str, Any]`):
+            `num_folds`, `fold`, `validation_size`, `test_size`, `seed` and `partition_file`, or some of them.
 
-    Raises:
-        [`SplitLeakError`]: Names speakers or utterances and the parts that share them.
+    Returns:
+        `dict[str, Any]`: Arguments of [`describe_split`].
     """
-    tables = {part: SplitTable(rows) for part, rows in dataset_dict.items()}
-    checks = [("utterance", {part: set(table.keys) for part, table in tables.items()})]
-    checks.append(
-        (
-            "speaker",
-            {part: set(filter(None, tables[part].speakers)) for part in dict.fromkeys(parts) if part in tables},
-        )
-    )
-    for what, members in checks:
-        owner: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for part, keys in members.items():
-            for key in keys:
-                owner[key].append(part)
-        leaks = {"/".join(key): parts for key, parts in sorted(owner.items()) if len(parts) > 1}
-        if leaks:
-            shown = "; ".join(f"{key} in {' and '.join(parts)}" for key, parts in list(leaks.items())[:5])
-            raise SplitLeakError(
-                f"{len(leaks)} {what}s are in more than one part: {shown}. Scores on such a split are not about new "
-                f"{what}s. Use strategy='speaker_independent'"
-                + (
-                    ", or allow_speaker_overlap=True to keep parts that were published so."
-                    if what == "speaker"
-                    else "."
-                )
-            )
-
-
-class SplitTable:
-    """The columns that splitting looks at, as plain lists; `speakers` are (corpus, speaker) pairs or `None`."""
-
-    def __init__(self, dataset: datasets.Dataset):
-        present = [column for column in _COLUMNS if column in dataset.column_names]
-        if "utterance_id" not in present:
-            raise ValueError(f"The dataset has no column utterance_id; it has {dataset.column_names}.")
-        columns = dataset.select_columns(present)[:] if len(dataset) else {}
-        none = [None] * len(dataset)
-        self.corpora = [corpus or "" for corpus in columns.get("corpus", none)]
-        self.keys = list(zip(self.corpora, columns.get("utterance_id", []), strict=True))
-        self.speakers: list[tuple[str, str] | None] = [
-            (corpus, speaker) if speaker is not None else None
-            for corpus, speaker in zip(self.corpora, columns.get("speaker_id", none), strict=True)
-        ]
-        self.genders = list(columns.get("gender", none))
-        # The finest label that harmonisation gave; the corpus' own words if it gave none at all.
-        for column in ("emotion", "arousal_valence", "raw_label"):
-            self.labels = list(columns.get(column, none))
-            if any(label is not None for label in self.labels):
-                break
+    given = {"partition_file": None, **parameters}
+    validation = {"validation_size", "seed"}
+    if strategy == "partition_file":
+        partition = read_partition(given["partition_file"], given.get("fold") or 0)
+        has_a_say = {"fold"} | ({"seed"} if partition.random_validation else validation)
+        has_a_say -= validation if "validation" in partition.members else set()
+    elif published := listed_split(dataset, strategy):
+        has_a_say = {"fold"} | ({"seed"} if published.random_validation else validation)
+        has_a_say -= validation if all("validation" in fold for fold in published.folds) else set()
+    else:
+        has_a_say = {
+            "official": set() if "validation" in dataset else validation,
+            "k_fold": {"num_folds", "fold"} | validation,
+            "leave_one_speaker_out": {"fold"} | validation,
+            "leave_one_session_out": {"fold"} | validation,
+            "speaker_dependent_80_20": validation,
+        }.get(strategy, {"test_size"} | validation)
+    return given | dict.fromkeys(set(_PARAMETERS) - has_a_say)

@@ -1,69 +1,28 @@
 """Promises of the splits: no speaker in two parts, every utterance in one, in proportion, the same every time."""
 
-import hashlib
 from collections import Counter
 
 import datasets
-import numpy as np
 import pytest
 
 from hf_emotion.data.loading import load_corpus
-from hf_emotion.data.speaker_groups import group_speakers
 from hf_emotion.data.splits import (
-    PARTS,
-    SPLITS_VERSION,
     SplitLeakError,
     check_leaks,
     describe_split,
     resolve_strategy,
     split_corpus,
 )
-
-
-EMOTIONS = ("anger", "joy", "neutral", "sadness")
-
-
-def corpus(num_speakers=10, per_emotion=5, emotions=EMOTIONS, name="toy", speaker_ids=True):
-    """Speakers s00, s01 ...; even ones are female; each speaks every emotion `per_emotion` times."""
-    rows = [
-        {
-            "utterance_id": f"{name}-{speaker:02d}-{emotion}-{number}",
-            "corpus": name,
-            "speaker_id": f"s{speaker:02d}" if speaker_ids else None,
-            "gender": ("female", "male")[speaker % 2],
-            "raw_label": emotion,
-            "emotion": emotion,
-        }
-        for speaker in range(num_speakers)
-        for emotion in emotions
-        for number in range(per_emotion)
-    ]
-    return datasets.Dataset.from_list(rows)
-
-
-def speakers(part):
-    return set(part["speaker_id"])
-
-
-def ids(parts):
-    return {part: sorted(rows["utterance_id"]) for part, rows in parts.items()}
-
-
-def assert_partition(parts, dataset):
-    """Three parts, every utterance in exactly one of them, rows in their old order."""
-    assert tuple(parts) == PARTS
-    found = [utterance for rows in parts.values() for utterance in rows["utterance_id"]]
-    assert sorted(found) == sorted(dataset["utterance_id"])
-    order = {utterance: index for index, utterance in enumerate(dataset["utterance_id"])}
-    for rows in parts.values():
-        positions = [order[utterance] for utterance in rows["utterance_id"]]
-        assert positions == sorted(positions)
-
-
-def assert_no_shared_speaker(parts):
-    assert not speakers(parts["train"]) & speakers(parts["test"])
-    assert not speakers(parts["train"]) & speakers(parts["validation"])
-    assert not speakers(parts["validation"]) & speakers(parts["test"])
+from tests.data.toy_corpus import (
+    EMOTIONS,
+    assert_no_shared_speaker,
+    assert_partition,
+    corpus,
+    ids,
+    in_sessions,
+    official,
+    speakers,
+)
 
 
 @pytest.mark.parametrize("num_speakers", [3, 4, 5, 10, 24, 40])
@@ -110,7 +69,7 @@ def test_one_dominant_speaker_goes_to_train():
 
 def test_the_same_seed_gives_the_same_parts_whatever_the_order_of_rows():
     dataset = corpus(12)
-    for strategy in ("speaker_independent", "k_fold", "random"):
+    for strategy in ("speaker_independent", "k_fold", "random", "speaker_dependent_80_20"):
         first = ids(split_corpus(dataset, strategy, seed=3))
         assert ids(split_corpus(dataset.shuffle(seed=1), strategy, seed=3)) == first
         assert ids(split_corpus(dataset, strategy, seed=4)) != first
@@ -176,6 +135,59 @@ def test_leave_one_speaker_out_tests_the_speakers_in_their_order():
         assert speakers(parts["test"]) == {f"s{fold:02d}"}
 
 
+def test_leave_one_session_out_tests_the_sessions_in_their_order():
+    dataset = in_sessions(corpus(10))
+    for fold in range(5):
+        parts = split_corpus(dataset, "leave_one_session_out", fold=fold)
+        assert_partition(parts, dataset)
+        assert_no_shared_speaker(parts)
+        assert set(parts["test"]["session"]) == {f"Ses{fold}"}
+        assert len(speakers(parts["validation"])) == 1
+
+
+def test_sessions_of_the_same_name_in_different_corpora_are_different_sessions():
+    both = datasets.concatenate_datasets([in_sessions(corpus(4, name=name)) for name in ("one", "two")])
+    tested = [split_corpus(both, "leave_one_session_out", fold=fold)["test"] for fold in range(4)]
+    assert [(set(rows["corpus"]), set(rows["session"])) for rows in tested] == [
+        ({name}, {session}) for name in ("one", "two") for session in ("Ses0", "Ses1")
+    ]
+
+
+def test_sessions_that_share_a_speaker_are_refused_unless_accepted():
+    dataset = in_sessions(corpus(6)).map(lambda row: {"speaker_id": row["speaker_id"].replace("s02", "s00")})
+    with pytest.raises(SplitLeakError, match="1 speakers are in more than one part: toy/s00 in"):
+        split_corpus(dataset, "leave_one_session_out")
+    parts = split_corpus(dataset, "leave_one_session_out", allow_speaker_overlap=True)
+    assert set(parts["test"]["session"]) == {"Ses0"}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_speaker_dependent_80_20_tests_a_fifth_of_every_label_and_says_that_speakers_are_shared(seed, caplog):
+    dataset = corpus(10, per_emotion=10)
+    parts = split_corpus(dataset, "speaker_dependent_80_20", seed=seed)
+    assert_partition(parts, dataset)
+    assert [len(rows) for rows in parts.values()] == [280, 40, 80]
+    assert Counter(parts["test"]["emotion"]) == dict.fromkeys(EMOTIONS, 20)
+    assert "not independent. What they share: 10 of the 10 speakers of test are in train" in caplog.text
+
+
+def test_speaker_dependent_80_20_tests_the_same_whatever_the_validation_size():
+    dataset = corpus(10, per_emotion=10)
+    tested = [ids(split_corpus(dataset, "speaker_dependent_80_20", validation_size=size))["test"] for size in (0, 0.2)]
+    assert tested[0] == tested[1]
+
+
+@pytest.mark.parametrize(("sizes", "num_test"), [((7442, 1440, 480, 2800), 2432)])
+def test_speaker_dependent_80_20_tests_as_many_as_the_lora_comparison(sizes, num_test):
+    """CREMA-D, RAVDESS, SAVEE and TESS: the confusion matrices of the comparison hold 2432 utterances."""
+    rows = [
+        {"utterance_id": f"{corpus}-{number}", "corpus": str(corpus), "emotion": EMOTIONS[number % 4]}
+        for corpus, size in enumerate(sizes)
+        for number in range(size)
+    ]
+    assert len(split_corpus(datasets.Dataset.from_list(rows), "speaker_dependent_80_20")["test"]) == num_test
+
+
 def test_random_is_stratified_and_mixes_speakers():
     dataset = corpus(10, per_emotion=10)
     parts = split_corpus(dataset, "random", validation_size=0.1, test_size=0.2)
@@ -212,16 +224,6 @@ def test_auto_without_speakers_takes_ten_percent_twice_and_says_so(caplog):
     assert [len(rows) for rows in parts.values()] == [160, 20, 20]
     assert "no speaker ids: utterances are split at random" in caplog.text
     assert len(split_corpus(corpus(10, speaker_ids=False), test_size=0.3)["test"]) == 60
-
-
-def official(**sizes):
-    """Parts of the given numbers of speakers, all different."""
-    start, parts = 0, {}
-    for part, num_speakers in sizes.items():
-        dataset = corpus(start + num_speakers)
-        parts[part] = dataset.filter(lambda row, first=start: int(row["speaker_id"][1:]) >= first)
-        start += num_speakers
-    return datasets.DatasetDict(parts)
 
 
 def test_official_parts_are_kept():
@@ -268,6 +270,31 @@ def test_other_strategies_merge_the_official_parts():
     ("dataset", "arguments", "message"),
     [
         (corpus(4), {"strategy": "loso"}, "no split strategy 'loso'. Choose one of auto, official"),
+        (
+            corpus(4),
+            {"strategy": "leave_one_session_out"},
+            r"the dataset has 0 sessions and 80 utterances without session \(of s00, s01, s02, s03\). Fill in session",
+        ),
+        (
+            in_sessions(corpus(4)).map(
+                lambda row: {"session": row["session"] if row["speaker_id"] != "s01" else None}
+            ),
+            {"strategy": "leave_one_session_out"},
+            r"has 2 sessions and 20 utterances without session \(of s01\)",
+        ),
+        (
+            in_sessions(corpus(4), 4),
+            {"strategy": "leave_one_session_out"},
+            "the dataset has 1 sessions and 0 utterances",
+        ),
+        (in_sessions(corpus(4)), {"strategy": "leave_one_session_out", "fold": 2}, "has folds 0 to 1"),
+        (
+            corpus(4),
+            {"strategy": "speaker_dependent_80_20", "test_size": 0.3},
+            "tests 20 %; for test_size=0.3 use strategy='random'",
+        ),
+        (corpus(4), {"strategy": "partition_file"}, "give its path as partition_file"),
+        (corpus(4), {"partition_file": "folds.csv"}, "read with strategy='partition_file' only, not with 'auto'"),
         (corpus(4), {"test_size": 0.8, "validation_size": 0.2}, "shares whose sum is below 1"),
         (corpus(4), {"test_size": 0}, "shares whose sum is below 1"),
         (corpus(4), {"strategy": "official"}, "publishes no official split"),
@@ -295,43 +322,11 @@ def test_streams_cannot_be_split(strategy):
         split_corpus(corpus(4).to_iterable_dataset(), strategy)
 
 
-def test_a_split_is_described_by_name_version_hash_sizes_and_speakers():
-    parts = datasets.DatasetDict({"train": corpus(2, 1, ("joy",)), "test": corpus(1, 1, ("anger",))})
-    info = describe_split(parts, "k_fold", num_folds=5, fold=0, seed=7)
-    assert (info.name, info.version) == ("k_fold-5-fold0-seed7", SPLITS_VERSION)
-    lines = "test\ttoy-00-anger-0\ntrain\ttoy-00-joy-0\ntrain\ttoy-01-joy-0\n"
-    assert info.hash == hashlib.sha256(lines.encode()).hexdigest()
-    assert info.sizes == {"train": 2, "test": 1}
-    assert info.speakers == {"train": ("s00", "s01"), "test": ("s00",)}
-
-
-def test_the_hash_follows_the_parts_and_nothing_else():
-    dataset = corpus(10)
-    first = describe_split(split_corpus(dataset, "k_fold", fold=0), "k_fold", fold=0)
-    again = describe_split(split_corpus(dataset.shuffle(seed=5), "k_fold", fold=0), "anything")
-    other = describe_split(split_corpus(dataset, "k_fold", fold=1), "k_fold", fold=1)
-    assert first.hash == again.hash != other.hash
-
-
 def test_check_leaks_compares_only_the_given_parts():
     parts = datasets.DatasetDict({"train": corpus(2), "validation": corpus(1, name="toy", per_emotion=6).select([5])})
     check_leaks(parts, parts=("train", "test"))
     with pytest.raises(SplitLeakError):
         check_leaks(parts)
-
-
-def test_group_speakers_refuses_more_parts_than_speakers():
-    with pytest.raises(ValueError, match="2 speakers cannot fill 3 parts"):
-        group_speakers(["a", "b"], ["x", "x"], [None, None], [0.6, 0.2, 0.2])
-
-
-def test_group_speakers_handles_thousands_of_speakers_in_proportion():
-    generator = np.random.default_rng(0)
-    names = generator.integers(0, 1000, 20_000).tolist()
-    labels = generator.choice(EMOTIONS, 20_000).tolist()
-    groups = group_speakers(names, labels, [None] * len(names), [0.7, 0.1, 0.2])
-    sizes = np.bincount([groups[name] for name in names]) / len(names)
-    np.testing.assert_allclose(sizes, [0.7, 0.1, 0.2], atol=0.005)
 
 
 @pytest.mark.real_data
