@@ -4,20 +4,12 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from .data.corpus_facts import Corpus, PublishedSplit
+from .data.corpus_facts import ACCESS, Corpus, PublishedSplit
 from .data.corpus_sets import CORPUS_SETS
 from .data.label_table import label_table
 
 
 _NOTICE = "<!-- Written by `make docs` from the facts in dataset_scripts/{file}.py. Change those, not this page. -->"
-_ACCESS = {
-    "open": "open to download",
-    "registration": "after registration",
-    "eula": "after signing an agreement",
-    "on_request": "on request to its authors",
-    "commercial": "sold",
-    "not_public": "not public",
-}
 
 
 def corpus_page(facts: Corpus) -> str:
@@ -78,7 +70,7 @@ def overview_page(all_facts: Sequence[Corpus]) -> str:
             _number(facts.num_speakers),
             len(facts.labels) or None,
             _plain(facts.licence or ""),
-            _ACCESS.get(facts.access or ""),
+            ACCESS.get(facts.access or ""),
         )
         for facts in all_facts
     ]
@@ -114,7 +106,7 @@ def _facts_table(facts: Corpus) -> str:
         ("size", " by ".join(f"{_number(count)} {what}" for count, what in sizes if count is not None)),
         ("sampling rate", facts.sampling_rate and f"{facts.sampling_rate:,} Hz"),
         ("licence", _plain(facts.licence or "")),
-        ("access", _ACCESS.get(facts.access or "")),
+        ("access", ACCESS.get(facts.access or "")),
         ("homepage", facts.homepage and f"<{facts.homepage}>"),
         ("sets", ", ".join(f"`{name}`" for name in facts.sets)),
     ]

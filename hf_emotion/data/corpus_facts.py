@@ -10,7 +10,15 @@ from .corpus_sets import CORPUS_SETS
 
 SPLITS = ("train", "validation", "test")
 GENDERS = ("female", "male")
-ACCESS = ("open", "registration", "eula", "on_request", "commercial", "not_public")
+# Values of `Corpus.access`, in words.
+ACCESS = {
+    "open": "open to download",
+    "registration": "after registration",
+    "eula": "after signing an agreement",
+    "on_request": "on request to its authors",
+    "commercial": "sold",
+    "not_public": "not public",
+}
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ class Corpus:
                 f"{wrong}."
             )
         if self.access not in (None, *ACCESS):
-            raise ValueError(f"{self.name}: access is one of {ACCESS} or None, not {self.access!r}.")
+            raise ValueError(f"{self.name}: access is one of {sorted(ACCESS)} or None, not {self.access!r}.")
         if unknown := set(self.sets) - set(CORPUS_SETS):
             raise ValueError(f"{self.name}: no such set: {sorted(unknown)}; sets are {sorted(CORPUS_SETS)}.")
 

@@ -2,10 +2,15 @@
 
 import typer
 
+from .audit import audit
+from .check import check
 from .info import info
 from .labels import labels
 from .list import list_all
 from .new import new
+from .prepare import prepare
+from .push import push
+from .stats import stats
 from .synthesize import synthesize
 
 
@@ -15,6 +20,11 @@ corpora_app = typer.Typer(
 )
 corpora_app.command("list")(list_all)
 corpora_app.command()(info)
+corpora_app.command()(check)
+corpora_app.command()(audit)
+corpora_app.command()(stats)
 corpora_app.command()(labels)
 corpora_app.command()(new)
+corpora_app.command()(prepare)
+corpora_app.command()(push)
 corpora_app.command()(synthesize)
