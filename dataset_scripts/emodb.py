@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from hf_emotion.data.archive import named_audio_files
-from hf_emotion.data.corpus import Corpus, EmotionCorpus, Utterance
+from hf_emotion.data.corpus import Corpus, EmotionCorpus, PublishedSplit, Utterance
 
 
 SENTENCES = {
@@ -20,6 +20,7 @@ SENTENCES = {
     "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
 }
 STEM = re.compile(r"/(?P<speaker>\d{2})(?P<text>[ab]\d{2})(?P<emotion>[WLEAFTN])(?P<version>[a-h]?)$")
+LABELS = {"W": "anger", "L": "boredom", "E": "disgust", "A": "fear", "F": "happiness", "T": "sadness", "N": "neutral"}
 MALE = {"03", "10", "11", "12", "15"}
 
 
@@ -31,15 +32,7 @@ class Emodb(EmotionCorpus):
         name="emodb",
         full_name="Berlin Database of Emotional Speech",
         languages=("de",),
-        labels={
-            "W": "anger",
-            "L": "boredom",
-            "E": "disgust",
-            "A": "fear",
-            "F": "happiness",
-            "T": "sadness",
-            "N": "neutral",
-        },
+        labels=LABELS,
         licence="CC0 1.0 as published by audEERING; the original site states free use",
         access="open",
         how_to_obtain="download.zip from http://emodb.bilderbar.info/, unpacked",
@@ -53,10 +46,23 @@ class Emodb(EmotionCorpus):
         sampling_rate=16_000,
         label_counts={"W": 127, "L": 81, "E": 46, "A": 69, "F": 71, "T": 62, "N": 79},
         sets=("emoset", "emoset_plus_5", "emoset_plus_plus", "emobox"),
+        published_splits={
+            "audb": PublishedSplit(
+                source="emodb 1.2.0 and later in audb (audEERING), not official",
+                by="speaker_id",
+                folds=({"test": ("12", "14", "15", "16")},),
+            ),
+            "autrainer": PublishedSplit(
+                source="autrainer, dataset/EmoDB-wav.yaml of its configurations",
+                by="speaker_id",
+                folds=({"validation": ("13", "14"), "test": ("15", "16")},),
+            ),
+        },
         pitfalls=(
             "the codes are German: A is Angst (fear), E is Ekel (disgust), W is Wut (anger), T is Trauer (sadness)",
             "the 494 utterances of older papers were recognised by 80 % and called natural by 60 % of the listeners",
             "version 2.0.0 of audb holds 816 files",
+            "EmoBox folds share all speakers; their file lists are read with split_corpus(..., 'partition_file')",
         ),
     )
 

@@ -5,11 +5,13 @@ from itertools import product
 from pathlib import Path
 
 from hf_emotion.data.archive import named_audio_files
-from hf_emotion.data.corpus import Corpus, EmotionCorpus, Utterance
+from hf_emotion.data.corpus import Corpus, EmotionCorpus, PublishedSplit, Utterance
 
 
 # Modality 03 = audio only, channel 01 = speech (02 = song); actors with an odd number are male.
 STEM = re.compile(r"/03-01-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<text>0[12])-0[12]-(?P<speaker>\d{2})$")
+EMOTIONS = ("neutral", "calm", "happiness", "sadness", "anger", "fear", "disgust", "surprise")
+EMOBOX = ("01 11 20 21", "04 10 12 14", "08 09 19 23", "03 05 07 24", "02 15 16 18", "06 13 17 22")
 SENTENCES = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 
 
@@ -21,16 +23,7 @@ class Ravdess(EmotionCorpus):
         name="ravdess",
         full_name="Ryerson Audio-Visual Database of Emotional Speech and Song",
         languages=("en-CA",),
-        labels={
-            "01": "neutral",
-            "02": "calm",
-            "03": "happiness",
-            "04": "sadness",
-            "05": "anger",
-            "06": "fear",
-            "07": "disgust",
-            "08": "surprise",
-        },
+        labels={f"{code:02d}": emotion for code, emotion in enumerate(EMOTIONS, 1)},
         licence="CC BY-NC-SA 4.0",
         access="open",
         how_to_obtain="Audio_Speech_Actors_01-24.zip from https://zenodo.org/record/1188976, unpacked",
@@ -44,6 +37,19 @@ class Ravdess(EmotionCorpus):
         sampling_rate=48_000,
         label_counts={"01": 96, **dict.fromkeys(("02", "03", "04", "05", "06", "07", "08"), 192)},
         sets=("emoset_plus_plus", "lora_paper", "emobox"),
+        published_splits={
+            "emobox": PublishedSplit(
+                source="EmoBox (Ma et al., Interspeech 2024), folds 1 to 6 of its repository",
+                by="speaker_id",
+                folds=tuple({"test": tuple(actors.split())} for actors in EMOBOX),
+                random_validation=0.2,
+            ),
+            "audb": PublishedSplit(
+                source="ravdess in audb (audEERING), not official",
+                by="speaker_id",
+                folds=({"validation": ("16", "17", "19", "20"), "test": ("21", "22", "23", "24")},),
+            ),
+        },
         pitfalls=(
             "neutral has no strong intensity, hence 96 utterances instead of 192",
             "the Kaggle zip holds the tree twice; second copies are ignored",

@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 
 from hf_emotion.data.archive import named_audio_files
-from hf_emotion.data.corpus import Corpus, EmotionCorpus, Utterance
+from hf_emotion.data.corpus import Corpus, EmotionCorpus, PublishedSplit, Utterance
 
 
 # AudioData/DC/a01.wav (original) or ALL/DC_a01.wav (Kaggle). The two-letter codes sa and su come before the others.
@@ -41,6 +41,14 @@ class Savee(EmotionCorpus):
         sampling_rate=44_100,
         label_counts={"n": 120, **dict.fromkeys(("a", "d", "f", "h", "sa", "su"), 60)},
         sets=("emoset_plus_5", "emoset_plus_plus", "lora_paper", "emobox"),
+        published_splits={
+            "emobox": PublishedSplit(
+                source="EmoBox (Ma et al., Interspeech 2024), folds 1 to 4 of its repository",
+                by="speaker_id",
+                folds=tuple({"test": (speaker,)} for speaker in ("JE", "KL", "DC", "JK")),
+                random_validation=0.2,
+            ),
+        },
         pitfalls=(
             "neutral has 30 sentences per speaker, every other emotion 15",
             "all speakers are male",

@@ -48,6 +48,7 @@ class Tess(EmotionCorpus):
             "the Kaggle zip holds the tree twice (5600 files); second copies are ignored",
             "OAF_food_fear is sampled at 96 kHz, everything else at 24414 Hz",
             "ps is a pleasant surprise (positive valence), not the surprise of neutral valence",
+            "the EmoBox fold shares both speakers; its file list is read with split_corpus(..., 'partition_file')",
         ),
     )
 

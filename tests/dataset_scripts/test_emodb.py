@@ -6,6 +6,7 @@ import pytest
 
 from hf_emotion.data.loading import load_corpus
 from tests.data.fake_audio import rows_by_id, write_noise
+from tests.dataset_scripts.corpus_case import CorpusCase
 
 
 CODES = {
@@ -19,35 +20,44 @@ CODES = {
 }
 
 
-def load(data_dir, tmp_path):
-    return load_corpus("emodb", data_dir, split="train", cache_dir=tmp_path / "cache")
+class TestEmodb(CorpusCase):
+    name = "emodb"
+    files = (
+        *(f"wav/{speaker}a01{code}a.wav" for speaker in ("03", "08", "12") for code in CODES),
+        *("wav/03b10Wb.wav", "wav/16a05L.wav"),
+    )
+    expected = {
+        "03b10Wb": {
+            "raw_label": "W",
+            "emotion": "anger",
+            "arousal_valence": "high_negative",
+            "speaker_id": "03",
+            "gender": "male",
+            "text": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
+            "language": "de",
+        },
+        "16a05L": {
+            "emotion": "boredom",
+            "speaker_id": "16",
+            "gender": "female",
+            "text": "Das schwarze Stück Papier befindet sich da oben neben dem Holzstück.",
+        },
+    }
 
-
-@pytest.mark.parametrize("suffix", ["wav", "flac", "WAV"])
-def test_the_sixth_character_is_the_label(tmp_path, suffix):
-    for code in CODES:
-        write_noise(tmp_path / "emodb" / "wav" / f"08a01{code}a.{suffix}", format=suffix.upper())
-    rows = rows_by_id(load(tmp_path / "emodb", tmp_path))
-    assert {row["raw_label"]: row["emotion"] for row in rows.values()} == CODES
-    assert {row["gender"] for row in rows.values()} == {"female"}
-
-
-def test_speaker_gender_and_sentence_come_from_the_name(tmp_path):
-    write_noise(tmp_path / "emodb" / "wav" / "03b10Wb.wav")
-    write_noise(tmp_path / "emodb" / "wav" / "16a05L.wav")
-    rows = rows_by_id(load(tmp_path / "emodb", tmp_path))
-    assert (rows["03b10Wb"]["speaker_id"], rows["03b10Wb"]["gender"]) == ("03", "male")
-    assert rows["03b10Wb"]["text"] == "Die wird auf dem Platz sein, wo wir sie immer hinlegen."
-    assert (rows["16a05L"]["speaker_id"], rows["16a05L"]["gender"]) == ("16", "female")
-    assert "Stück Papier" in rows["16a05L"]["text"]
-    assert rows["16a05L"]["language"] == "de"
+    @pytest.mark.parametrize("suffix", ["wav", "flac", "WAV"])
+    def test_the_sixth_character_is_the_label(self, tmp_path, suffix):
+        for code in CODES:
+            write_noise(tmp_path / "emodb" / "wav" / f"08a01{code}a.{suffix}", format=suffix.upper())
+        rows = self.load(tmp_path / "emodb", tmp_path / "cache")
+        assert {row["raw_label"]: row["emotion"] for row in rows.values()} == CODES
+        assert {row["gender"] for row in rows.values()} == {"female"}
 
 
 @pytest.mark.real_data
 def test_the_real_archive_is_complete(real_data_dir, tmp_path, caplog):
-    rows = load(real_data_dir / "emodb", tmp_path)
+    rows = load_corpus("emodb", real_data_dir / "emodb", split="train", cache_dir=tmp_path / "cache")
     assert not caplog.text
-    assert len(rows) == 535
+    assert len(rows_by_id(rows)) == 535
     assert Counter(rows["raw_label"]) == {"W": 127, "L": 81, "E": 46, "A": 69, "F": 71, "T": 62, "N": 79}
     assert set(rows["speaker_id"]) == {"03", "08", "09", "10", "11", "12", "13", "14", "15", "16"}
     assert len(set(zip(rows["speaker_id"], rows["gender"], strict=True))) == 10

@@ -6,80 +6,86 @@ from collections import Counter
 
 import pytest
 
-from hf_emotion.data.loading import load_corpus
-from tests.data.fake_audio import rows_by_id, write_noise
+from hf_emotion.data.loading import corpus_facts, load_corpus
+from tests.data.fake_audio import write_noise
+from tests.dataset_scripts.corpus_case import CorpusCase
 
 
-STEMS = ("03-01-01-01-01-01-01", "03-01-06-02-02-01-02", "03-01-08-01-01-02-24")
+STEMS = (
+    *("03-01-01-01-01-01-01", "03-01-06-02-02-01-02", "03-01-08-01-01-02-24"),
+    *(f"03-01-{code:02d}-01-01-01-{actor}" for actor in ("11", "12") for code in range(1, 9)),
+)
 
 
-@pytest.fixture
-def archive(tmp_path):
-    for stem in STEMS:
-        write_noise(tmp_path / "ravdess" / f"Actor_{stem[-2:]}" / f"{stem}.wav", sampling_rate=48_000)
-    return tmp_path / "ravdess"
+class TestRavdess(CorpusCase):
+    name = "ravdess"
+    files = tuple(f"Actor_{stem[-2:]}/{stem}.wav" for stem in STEMS)
+    expected = {
+        "03-01-01-01-01-01-01": {
+            "raw_label": "01",
+            "emotion": "neutral",
+            "arousal_valence": "low_neutral",
+            "speaker_id": "01",
+            "gender": "male",
+            "text": "Kids are talking by the door",
+            "language": "en-CA",
+        },
+        "03-01-06-02-02-01-02": {
+            "raw_label": "06",
+            "emotion": "fear",
+            "arousal_valence": "high_negative",
+            "speaker_id": "02",
+            "gender": "female",
+            "text": "Dogs are sitting by the door",
+        },
+        "03-01-08-01-01-02-24": {
+            "raw_label": "08",
+            "emotion": "surprise",
+            "arousal_valence": "high_neutral",
+            "speaker_id": "24",
+            "gender": "female",
+        },
+    }
 
+    def test_song_video_sound_and_hidden_files_are_left_out(self, scratch, tmp_path, rows):
+        write_noise(scratch / "Actor_01" / "03-02-01-01-01-01-01.wav")  # song
+        write_noise(scratch / "Actor_01" / "01-01-01-01-01-01-01.wav")  # audio-visual
+        write_noise(scratch / "Actor_01" / "._03-01-02-01-01-01-01.wav")
+        write_noise(scratch / "__MACOSX" / "03-01-03-01-01-01-01.wav")
+        (scratch / ".DS_Store").touch()
+        assert set(self.load(scratch, tmp_path / "cache")) == set(rows)
 
-def load(data_dir, tmp_path):
-    return load_corpus("ravdess", data_dir, split="train", cache_dir=tmp_path / "cache")
+    def test_the_second_tree_of_the_kaggle_zip_is_ignored(self, scratch, tmp_path, rows, caplog):
+        shutil.copytree(scratch, scratch / "audio_speech_actors_01-24")
+        with caplog.at_level(logging.INFO, logger="hf_emotion"):
+            loaded = self.load(scratch, tmp_path / "cache")
+        assert set(loaded) == set(rows)
+        assert not any("audio_speech" in row["audio"]["path"] for row in loaded.values())
+        assert f"holds second copies of {len(rows)} files" in caplog.text
 
+    def test_two_different_files_with_one_name_are_a_conflict(self, scratch, tmp_path):
+        write_noise(scratch / "converted" / f"{STEMS[0]}.flac")
+        with pytest.raises(ValueError, match=rf"{STEMS[0]}: .*Actor_01.*\.wav and .*converted.*\.flac"):
+            self.load(scratch, tmp_path / "cache")
 
-def test_the_file_name_gives_label_speaker_gender_and_sentence(archive, tmp_path):
-    rows = rows_by_id(load(archive, tmp_path))
-    assert set(rows) == set(STEMS)
-    found = [
-        tuple(rows[stem][column] for column in ("speaker_id", "gender", "raw_label", "emotion", "arousal_valence"))
-        for stem in STEMS
-    ]
-    assert found == [
-        ("01", "male", "01", "neutral", "low_neutral"),
-        ("02", "female", "06", "fear", "high_negative"),
-        ("24", "female", "08", "surprise", "high_neutral"),
-    ]
-    assert rows[STEMS[0]]["text"] == "Kids are talking by the door"
-    assert rows[STEMS[1]]["text"] == "Dogs are sitting by the door"
-    assert rows[STEMS[0]]["language"] == "en-CA"
+    def test_another_corpus_beside_it_does_not_matter(self, scratch, tmp_path, rows):
+        write_noise(scratch.parent / "emodb" / "wav" / "03a01Fa.wav")
+        assert set(self.load(scratch.parent, tmp_path / "cache")) == set(rows)
 
+    def test_a_folder_too_low_loads_with_a_warning_that_says_what_is_missing(self, archive, tmp_path, caplog):
+        assert len(self.load(archive / "Actor_24", tmp_path)) == 1
+        assert "found 1 of 1440" in caplog.text
+        assert "1439 missing: 03-01-01-01-01-01-01" in caplog.text
+        assert "one folder too low" in caplog.text
 
-def test_song_video_sound_and_hidden_files_are_left_out(archive, tmp_path):
-    write_noise(archive / "Actor_01" / "03-02-01-01-01-01-01.wav")  # song
-    write_noise(archive / "Actor_01" / "01-01-01-01-01-01-01.wav")  # audio-visual
-    write_noise(archive / "Actor_01" / "._03-01-02-01-01-01-01.wav")
-    write_noise(archive / "__MACOSX" / "03-01-03-01-01-01-01.wav")
-    (archive / ".DS_Store").touch()
-    assert len(load(archive, tmp_path)) == 3
-
-
-def test_the_second_tree_of_the_kaggle_zip_is_ignored(archive, tmp_path, caplog):
-    shutil.copytree(archive, archive / "audio_speech_actors_01-24")
-    with caplog.at_level(logging.INFO, logger="hf_emotion"):
-        rows = load(archive, tmp_path)
-    assert len(rows) == 3
-    assert not any("audio_speech" in row["audio"]["path"] for row in rows)
-    assert "holds second copies of 3 files" in caplog.text
-
-
-def test_two_different_files_with_one_name_are_a_conflict(archive, tmp_path):
-    write_noise(archive / "converted" / f"{STEMS[0]}.flac")
-    with pytest.raises(ValueError, match=rf"{STEMS[0]}: .*Actor_01.*\.wav and .*converted.*\.flac"):
-        load(archive, tmp_path)
-
-
-def test_the_folder_may_be_one_level_too_high(archive, tmp_path):
-    write_noise(archive.parent / "emodb" / "wav" / "03a01Fa.wav")
-    assert len(load(archive.parent, tmp_path)) == 3
-
-
-def test_a_folder_too_low_loads_with_a_warning_that_says_what_is_missing(archive, tmp_path, caplog):
-    assert len(load(archive / "Actor_24", tmp_path)) == 1
-    assert "found 1 of 1440" in caplog.text
-    assert "1439 missing: 03-01-01-01-01-01-01" in caplog.text
-    assert "one folder too low" in caplog.text
+    def test_each_actor_is_tested_in_one_fold_of_emobox(self):
+        folds = corpus_facts("ravdess").published_splits["emobox"].folds
+        assert sorted(actor for fold in folds for actor in fold["test"]) == [f"{actor:02d}" for actor in range(1, 25)]
 
 
 @pytest.mark.real_data
 def test_the_real_archive_is_complete(real_data_dir, tmp_path, caplog):
-    rows = load(real_data_dir / "ravdess", tmp_path)
+    rows = load_corpus("ravdess", real_data_dir / "ravdess", split="train", cache_dir=tmp_path / "cache")
     assert not caplog.text
     assert len(rows) == 1440
     assert Counter(rows["raw_label"]) == {"01": 96} | {f"{code:02d}": 192 for code in range(2, 9)}

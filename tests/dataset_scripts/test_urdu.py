@@ -7,30 +7,43 @@ import pytest
 
 from hf_emotion.data.audio import load_audio
 from hf_emotion.data.loading import corpus_facts, load_corpus
-from tests.data.fake_audio import rows_by_id, write_noise
+from tests.data.fake_audio import rows_by_id
+from tests.dataset_scripts.corpus_case import CorpusCase
+
+
+class TestUrdu(CorpusCase):
+    name = "urdu"
+    files = (
+        *("Angry/SM1_F10_A010.wav", "Sad/SF11_F2_S08.wav", "Happy/SM1_F3_H5.wav", "Neutral/SF1_F1_N1.wav"),
+        *("Angry/SF11_F1_A1.wav", "Neutral/SM25_F1_N02.wav"),
+    )
+    expected = {
+        "SM1_F10_A010": {
+            "speaker_id": "SM1",
+            "gender": "male",
+            "raw_label": "A",
+            "emotion": "anger",
+            "arousal_valence": "high_negative",
+            "language": "ur",
+        },
+        "SF11_F2_S08": {
+            "speaker_id": "SF11",
+            "gender": "female",
+            "raw_label": "S",
+            "emotion": "sadness",
+            "arousal_valence": "low_negative",
+        },
+        "SM1_F3_H5": {"raw_label": "H", "emotion": "happiness", "arousal_valence": "high_positive"},
+        "SF1_F1_N1": {"speaker_id": "SF1", "raw_label": "N", "emotion": "neutral", "arousal_valence": "low_neutral"},
+    }
+
+    def test_one_emotion_folder_alone_is_called_incomplete(self, archive, tmp_path, caplog):
+        self.load(archive / "Angry", tmp_path)
+        assert "A 2 of 100, H 0 of 100, N 0 of 100, S 0 of 100" in caplog.text
 
 
 def load(data_dir, tmp_path):
     return load_corpus("urdu", data_dir, split="train", cache_dir=tmp_path / "cache")
-
-
-def test_the_name_gives_label_speaker_and_gender(tmp_path):
-    for path in ("Angry/SM1_F10_A010", "Sad/SF11_F2_S08", "Happy/SM1_F3_H5", "Neutral/SF1_F1_N1"):
-        write_noise(tmp_path / "urdu" / f"{path}.wav")
-    rows = rows_by_id(load(tmp_path / "urdu", tmp_path))
-    columns = ("speaker_id", "gender", "raw_label", "emotion", "arousal_valence")
-    assert {key: tuple(row[column] for column in columns) for key, row in rows.items()} == {
-        "SM1_F10_A010": ("SM1", "male", "A", "anger", "high_negative"),
-        "SF11_F2_S08": ("SF11", "female", "S", "sadness", "low_negative"),
-        "SM1_F3_H5": ("SM1", "male", "H", "happiness", "high_positive"),
-        "SF1_F1_N1": ("SF1", "female", "N", "neutral", "low_neutral"),
-    }
-
-
-def test_one_emotion_folder_alone_is_called_incomplete(tmp_path, caplog):
-    write_noise(tmp_path / "urdu" / "Angry" / "SM1_F10_A010.wav")
-    load(tmp_path / "urdu" / "Angry", tmp_path)
-    assert "A 1 of 100, H 0 of 100, N 0 of 100, S 0 of 100" in caplog.text
 
 
 @pytest.mark.real_data
