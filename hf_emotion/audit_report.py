@@ -15,9 +15,9 @@ import numpy as np
 from . import __version__
 from .corpus_plots import distribution_figure, label_figure, svg_data_uri
 from .data.audit import CorpusAudit
-from .data.bandwidth import DYNAMIC_RANGE_DB
-from .data.findings import FINDING_KINDS, Finding, grouped
-from .data.signal_checks import CLIPPED_SHARE, DC_OFFSET, SILENT_PEAK_DB, WIDE_BAND_HZ
+from .data.audit.bandwidth import DYNAMIC_RANGE_DB
+from .data.audit.findings import FINDING_KINDS, Finding, grouped
+from .data.audit.signal_checks import CLIPPED_SHARE, DC_OFFSET, SILENT_PEAK_DB, WIDE_BAND_HZ
 
 
 TEMPLATE = Path(__file__).with_name("audit_report.html")
@@ -38,7 +38,7 @@ class FindingGroup:
     Findings of one kind and severity, as a report shows them.
 
     Args:
-        severity, kind, title, advice (`str`): See `hf_emotion.data.findings`.
+        severity, kind, title, advice (`str`): See `hf_emotion.data.audit.findings`.
         findings (`tuple[Finding, ...]`): The findings.
         num_utterances (`int`): Utterances concerned; 0 if it is the corpus as a whole.
         by_label (`str`): How many utterances of which label are concerned; empty if they are few.

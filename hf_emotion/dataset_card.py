@@ -15,7 +15,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from .data.columns import COLUMNS
 from .data.corpus_facts import ACCESS, Corpus
 from .data.label_table import label_table
-from .data.split_info import SplitInfo
+from .data.splits.split_info import SplitInfo
 from .emotions import AV_SOURCES, EMOTIONS
 from .licences import Redistribution, hub_licence, licence_conditions, licence_url
 from .model_card import template_dir
@@ -91,7 +91,7 @@ class CorpusCopy:
         repo_id (`str`): Repository, `owner/name`.
         facts ([`~hf_emotion.data.corpus_facts.Corpus`]): Facts of the corpus.
         parts (`datasets.DatasetDict`): Its rows with the columns of `load_corpus`, by part.
-        split ([`~hf_emotion.data.split_info.SplitInfo`]): What the parts are.
+        split ([`~hf_emotion.data.splits.split_info.SplitInfo`]): What the parts are.
         audio ([`AudioSummary`]): What the files are.
         redistribution ([`~hf_emotion.licences.Redistribution`]): Whether the copy may be public.
         is_published (`bool`, *optional*, defaults to `True`): Whether it is a published corpus, and not recordings of

@@ -17,8 +17,8 @@ from .data.corpus_collection import FoundCorpus, missing_message, open_corpus
 from .data.corpus_sets import CORPUS_SETS
 from .data.label_overrides import load_label_overrides, override_labels
 from .data.loading import corpora_of_set, corpus_facts, list_corpora
-from .data.split_info import SplitInfo, describe_split, parameters_with_a_say
 from .data.splits import resolve_strategy, split_corpus
+from .data.splits.split_info import SplitInfo, describe_split, parameters_with_a_say
 from .emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS
 
 

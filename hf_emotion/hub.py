@@ -24,8 +24,8 @@ from . import __version__
 from .data.columns import COLUMNS
 from .data.corpus_facts import Corpus
 from .data.loading import corpus_facts, list_corpora, load_corpus
-from .data.split_info import SplitInfo, describe_split, parameters_with_a_say
 from .data.splits import resolve_strategy, split_corpus
+from .data.splits.split_info import SplitInfo, describe_split, parameters_with_a_say
 from .dataset_card import AudioSummary, CorpusCopy, build_dataset_card
 from .licences import Redistribution, licence_identifier, redistribution, strictest_licence
 

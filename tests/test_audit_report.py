@@ -18,9 +18,9 @@ from hf_emotion.audit_report import (
     verdict,
     write_audit,
 )
-from hf_emotion.data.audio_measurement import AudioMeasurement
 from hf_emotion.data.audit import CorpusAudit, PartSummary
-from hf_emotion.data.findings import FINDING_KINDS, Finding
+from hf_emotion.data.audit.audio_measurement import AudioMeasurement
+from hf_emotion.data.audit.findings import FINDING_KINDS, Finding
 
 
 FINDINGS = (

@@ -12,8 +12,8 @@ import pytest
 
 from hf_emotion.data.columns import COLUMNS
 from hf_emotion.data.loading import load_corpus
-from hf_emotion.data.split_info import describe_split
 from hf_emotion.data.splits import split_corpus
+from hf_emotion.data.splits.split_info import describe_split
 from tests.hub_double import Fault, HubDouble
 from tests.small_corpora import write_manifest, write_ravdess
 

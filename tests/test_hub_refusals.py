@@ -8,8 +8,8 @@ import datasets
 import pytest
 
 from hf_emotion.data.loading import corpus_facts, load_corpus
-from hf_emotion.data.split_info import describe_split
 from hf_emotion.data.splits import split_corpus
+from hf_emotion.data.splits.split_info import describe_split
 from hf_emotion.hub import prepare_push, push_corpus
 from tests.data.fake_audio import write_noise
 from tests.small_corpora import write_manifest, write_ravdess

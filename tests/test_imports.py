@@ -49,4 +49,4 @@ def test_public_names_are_few_and_listed():
 
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'load_corpuses'"):
-        hf_emotion.load_corpora  # noqa: B018
+        hf_emotion.load_corpuses  # noqa: B018

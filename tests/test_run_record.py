@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 
 from hf_emotion import run_record
 from hf_emotion.data.loading import corpus_facts
-from hf_emotion.data.split_info import SplitInfo
+from hf_emotion.data.splits.split_info import SplitInfo
 from hf_emotion.evaluation import load_metrics
 from hf_emotion.experiment_corpora import ExperimentCorpus
 from hf_emotion.model_card import CorpusUse

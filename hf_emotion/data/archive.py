@@ -36,21 +36,27 @@ def audio_files(root: str | os.PathLike[str]) -> list[Path]:
     Returns:
         `list[Path]`: The files in the order of their paths.
     """
-    found: list[Path] = []
+    return [Path(path) for path in sorted(_audio_paths(root), key=_folder_by_folder)]
+
+
+def _audio_paths(root: str | os.PathLike[str]) -> Iterator[str]:
+    # Strings, since a `Path` takes several times the memory, and there may be hundreds of thousands.
     visited: set[str] = set()
-    for folder, subfolders, names in os.walk(os.fspath(root), followlinks=True):
+    for folder, subfolders, names in os.walk(os.fspath(Path(root)), followlinks=True):
         real_folder = os.path.realpath(folder)
         if real_folder in visited:
             subfolders.clear()
             continue
         visited.add(real_folder)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name != "__MACOSX")
-        found += [
-            Path(folder, name)
-            for name in names
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
-        ]
-    return sorted(found)
+        for name in names:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
+                yield os.path.join(folder, name)
+
+
+def _folder_by_folder(path: str) -> str:
+    """Sorts like `Path`: by the names of the folders, one after the other."""
+    return path.replace(os.sep, "\0")
 
 
 def named_audio_files(root: str | os.PathLike[str], pattern: Pattern[str]) -> Iterator[tuple[Path, Match[str]]]:
@@ -70,17 +76,18 @@ def named_audio_files(root: str | os.PathLike[str], pattern: Pattern[str]) -> It
     Yields:
         `tuple[Path, re.Match]`: A file and the match of the pattern.
     """
-    seen: dict[tuple[str, int], Path] = {}
+    kept: dict[str, list[str]] = {}
     copies = 0
-    for path in sorted(audio_files(root), key=lambda path: (len(path.parts), path)):
-        match = pattern.search(path.with_suffix("").as_posix())
+    for path in sorted(_audio_paths(root), key=lambda path: (path.count(os.sep), _folder_by_folder(path))):
+        match = pattern.search(os.path.splitext(path)[0].replace(os.sep, "/"))
         if match is None:
             continue
-        identity = (match.group(), path.stat().st_size)
-        if seen.setdefault(identity, path) is not path:
+        namesakes = kept.setdefault(match.group(), [])
+        if namesakes and os.path.getsize(path) in map(os.path.getsize, namesakes):
             copies += 1
             continue
-        yield path, match
+        namesakes.append(path)
+        yield Path(path), match
     if copies:
         logger.info("%s holds second copies of %d files; they are ignored", root, copies)
 
@@ -144,19 +151,20 @@ def header_duration(path: str | os.PathLike) -> float:
     Raises:
         `ValueError`: If the file is missing, empty, has no readable header, or says that it holds no samples.
     """
-    if not os.path.isfile(path):
-        raise ValueError("no such file")
-    if os.path.getsize(path) == 0:
-        raise ValueError("file of 0 bytes")
     try:
-        info = soundfile.info(os.fspath(path))
+        with soundfile.SoundFile(os.fspath(path)) as file:
+            num_frames, sampling_rate = file.frames, file.samplerate
     except soundfile.LibsndfileError as error:
+        if not os.path.isfile(path):
+            raise ValueError("no such file") from error
+        if os.path.getsize(path) == 0:
+            raise ValueError("file of 0 bytes") from error
         raise ValueError(f"unreadable header: {error.error_string}") from error
-    if info.frames <= 0:
+    if num_frames <= 0:
         raise ValueError("no samples")
-    if info.frames > _MAX_FRAMES:
+    if num_frames > _MAX_FRAMES:
         raise ValueError("the header does not say how many samples there are")
-    return info.frames / info.samplerate
+    return num_frames / sampling_rate
 
 
 def describe_folder(root: str | os.PathLike[str], num_shown: int = 8) -> str:

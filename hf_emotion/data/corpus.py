@@ -5,16 +5,21 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 import datasets
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets.builder import Key
 
 from ..emotions import arousal_valence_class
 from .archive import describe_folder, header_duration
 from .columns import COLUMNS, FEATURES
 from .corpus_facts import GENDERS, SPLITS, Corpus, PublishedSplit, Utterance
+from .header_index import FileState, journal_path, read_durations
 
 
 __all__ = ["COLUMNS", "Corpus", "EmotionCorpus", "PublishedSplit", "Utterance"]
@@ -23,16 +28,27 @@ __all__ = ["COLUMNS", "Corpus", "EmotionCorpus", "PublishedSplit", "Utterance"]
 logger = logging.getLogger(__name__)
 
 _NUM_SHOWN = 5
+_ROWS_PER_BATCH = 10_000
+_SCHEMA = FEATURES.arrow_schema
+# A row as it is kept until it is written: with its split, and the size and time of its file.
+_LISTED_SCHEMA = pa.schema([*_SCHEMA, ("split", pa.string()), ("size", pa.int64()), ("mtime_ns", pa.int64())])
+_LISTED_COLUMNS = tuple(_LISTED_SCHEMA.names)
+_CAST: dict[str, Callable[[Any], Any]] = {
+    name: float if feature.dtype == "float64" else str
+    for name, feature in FEATURES.items()
+    if isinstance(feature, datasets.Value)
+}
 
 
-class EmotionCorpus(datasets.GeneratorBasedBuilder):
+class EmotionCorpus(datasets.ArrowBasedBuilder):
     """
     The one builder base. A corpus file sets `facts` and writes `utterances`; everything else happens here.
 
     * **Labels**: raw label -> canonical emotion -> arousal x valence class, by `facts.labels`. A label that the facts
       do not know is an error, not a guess. Labels of votes become canonical emotions as well.
     * **Durations** come from the header of each file; preparing a corpus decodes no audio, stores no audio (the column
-      `audio` holds paths), and needs no torchcodec.
+      `audio` holds paths), and needs no torchcodec. They are kept in a journal in `cache_dir` as they are read
+      ([`~hf_emotion.data.header_index.read_durations`]): preparing goes on where it was stopped or killed.
     * **Utterance ids** are unique; a second file with the same id is an error that names both files.
     * **Broken files** (unreadable header, 0 bytes, no samples) are left out with a warning that names each of them and
       counts them, also when the prepared corpus is read from the cache. They are not an error, because archives of
@@ -45,7 +61,8 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
 
     Streaming reads headers one by one as the stream goes; each utterance is a shard of its own, so that
     `datasets.distributed.split_dataset_by_node` and the workers of a `DataLoader` divide the corpus evenly, and
-    `shuffle(seed, buffer_size=1)` is a full shuffle that can be resumed exactly.
+    `shuffle(seed, buffer_size=1)` is a full shuffle that can be resumed exactly. Where the number of nodes does not
+    divide the number of utterances, datasets has every node walk through all rows and skip those of the others.
 
     Args:
         data_dir (`str` or `os.PathLike`):
@@ -54,8 +71,10 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
             Where the prepared table is kept, by default the cache of datasets.
         facts ([`Corpus`], *optional*):
             Facts with another reading of the labels, instead of those of the class.
+        num_threads (`int`, *optional*):
+            Headers that are read at the same time; more help where files answer slowly, as on a network disk.
         kwargs:
-            Passed to `datasets.GeneratorBasedBuilder`.
+            Passed to `datasets.ArrowBasedBuilder`.
 
     Raises:
         `FileNotFoundError`: If there is no utterance in `data_dir`; says what is expected and where to get it.
@@ -71,6 +90,7 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
         *,
         cache_dir: Any = None,
         facts: Corpus | None = None,
+        num_threads: int | None = None,
         **kwargs: Any,
     ):
         if facts is not None:
@@ -78,20 +98,27 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
         if data_dir is None:
             raise FileNotFoundError(self._missing_message("no data_dir was given"))
         root = os.path.abspath(os.path.expanduser(os.fspath(data_dir)))
-        utterances = list(self.utterances(Path(root))) if os.path.exists(root) else []
-        if not utterances:
+        utterances = self.utterances(Path(root)) if os.path.exists(root) else ()
+        self._listed, digest = _listed_table(self._row(utterance) for utterance in utterances)
+        if not self._listed.num_rows:
             raise FileNotFoundError(
                 self._missing_message(f"no utterance found in data_dir={root!r}: {describe_folder(root)}")
             )
-        self.rows = [self._row(utterance) for utterance in utterances]
         self._check_unique_ids()
-        self._warn_about_counts(root)
+        self._num_threads = num_threads
         super().__init__(
-            cache_dir=None if cache_dir is None else os.fspath(cache_dir),
-            data_dir=root,
-            hash=_fingerprint(self.rows),
-            **kwargs,
+            cache_dir=None if cache_dir is None else os.fspath(cache_dir), data_dir=root, hash=digest, **kwargs
         )
+
+    @property
+    def num_utterances(self) -> int:
+        """Utterances that the archive lists, broken files included."""
+        return self._listed.num_rows
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """What the archive lists: dicts with the columns and `split`, no duration yet. Made anew at every access."""
+        return self._listed.select([*COLUMNS, "split"]).to_pylist()
 
     def utterances(self, root: Path) -> Iterable[Utterance]:
         """
@@ -107,29 +134,36 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
         """Utterance ids that a complete archive holds, where the corpus can tell; used to name missing ones."""
         return ()
 
+    def load(self, split: str | None = None, *, streaming: bool = False) -> Any:
+        """Prepare the corpus unless it is cached, and return it as [`~hf_emotion.data.loading.load_corpus`] does."""
+        if streaming:
+            return self.as_streaming_dataset(split=split)
+        self.download_and_prepare()
+        return self.as_dataset(split=split)
+
     def left_out(self) -> dict[str, str]:
-        """Files that are left out because they are broken: `{path: reason}`. Reads every header."""
+        """Files that are left out because they are broken: `{path: reason}`. Headers that are known are not read."""
         reasons = {}
-        for row in self.rows:
-            try:
-                header_duration(row["audio"]["path"])
-            except ValueError as error:
-                reasons[row["audio"]["path"]] = str(error)
+        for file, seconds in zip(self._files(), self._durations(), strict=True):
+            if seconds is None:
+                try:
+                    header_duration(file.path)
+                except ValueError as error:
+                    reasons[file.path] = str(error)
         return reasons
 
     def as_dataset(self, split: Any = None, in_memory: bool = False) -> datasets.Dataset | datasets.DatasetDict:
         """See `datasets.DatasetBuilder.as_dataset`. Warns about broken files, also when the corpus was cached."""
+        self._warn_about_counts()
         num_prepared = sum(info.num_examples for info in (self.info.splits or {}).values())
-        if num_prepared < len(self.rows):
-            left_out = self.left_out()
-            listing = "\n".join(f"  {path}: {reason}" for path, reason in left_out.items())
-            if num_prepared == 0:
-                raise ValueError(f"{self.facts.name}: none of the {len(self.rows)} files can be read:\n{listing}")
-            logger.warning(
-                "%s: %d of %d files are broken and left out; replace them and load again:\n%s",
-                self.facts.name, len(self.rows) - num_prepared, len(self.rows), listing,
-            )  # fmt: skip
+        if num_prepared < self.num_utterances:
+            self._warn_about_broken_files(num_prepared)
         return super().as_dataset(split=split, in_memory=in_memory)
+
+    def as_streaming_dataset(self, split: str | None = None, base_path: str | None = None) -> Any:
+        """See `datasets.DatasetBuilder.as_streaming_dataset`."""
+        self._warn_about_counts()
+        return super().as_streaming_dataset(split=split, base_path=base_path)
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
@@ -141,23 +175,45 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
-        by_split = {split: [row for row in self.rows if row["split"] == split] for split in SPLITS}
-        return [
-            datasets.SplitGenerator(name=split, gen_kwargs={"rows": rows}) for split, rows in by_split.items() if rows
-        ]
+        listed = self._listed if dl_manager.is_streaming else self._with_durations()
+        found = set(self._listed["split"].unique().to_pylist())
+        generators = []
+        for split in (split for split in SPLITS if split in found):
+            rows = listed.filter(pc.equal(listed["split"], split)).select(COLUMNS)
+            numbers = list(range(rows.num_rows)) if dl_manager.is_streaming else None
+            generators.append(datasets.SplitGenerator(name=split, gen_kwargs={"rows": rows, "numbers": numbers}))
+        return generators
 
     @staticmethod
-    def _generate_examples(rows: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _generate_tables(rows: pa.Table, numbers: list[int] | None) -> Iterator[tuple[Key, pa.Table]]:
         # A static method of an importable module: a streamed dataset pickles into spawned workers, which cannot import
-        # the corpus file itself (it was loaded by path).
-        for row in rows:
-            path = row["audio"]["path"]
+        # the corpus file itself (it was loaded by path). `numbers`, a list, is what datasets divides between them.
+        if numbers is None:
+            for position, batch in enumerate(rows.to_batches(max_chunksize=_ROWS_PER_BATCH)):
+                yield Key(0, position), pa.Table.from_batches([batch])
+            return
+        for number in numbers:
+            row = rows.slice(number, 1)
+            path = row["audio"][0]["path"].as_py()
             try:
-                duration = header_duration(path)
+                seconds = header_duration(path)
             except ValueError as error:
                 logger.warning("left out %s: %s", path, error)
                 continue
-            yield row["utterance_id"], {**{name: row.get(name) for name in COLUMNS}, "duration": duration}
+            yield Key(0, number), _set_durations(row, [seconds])
+
+    def _files(self) -> Iterator[FileState]:
+        paths = pc.struct_field(self._listed["audio"], "path").to_pylist()
+        return map(FileState, paths, self._listed["size"].to_pylist(), self._listed["mtime_ns"].to_pylist())
+
+    def _durations(self) -> list[float | None]:
+        journal = journal_path(self._cache_dir_root, self.facts.name, self.config.data_dir)
+        title = f"Reading headers of {self.facts.name}"
+        return read_durations(list(self._files()), journal, num_threads=self._num_threads, title=title)
+
+    def _with_durations(self) -> pa.Table:
+        table = _set_durations(self._listed, self._durations())
+        return table.filter(pc.is_valid(table["duration"]))
 
     def _row(self, utterance: Utterance) -> dict[str, Any]:
         emotion, av_class = self._harmonise(utterance)
@@ -168,17 +224,21 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
         votes: Counter[str] = Counter()
         for label, count in utterance.votes.items():
             votes[self.facts.labels.get(label) or label] += count
-        row = {name: getattr(utterance, name, None) for name in COLUMNS}
-        return row | {
-            "audio": {"bytes": None, "path": os.fspath(utterance.path)},
+        file = FileState.of(os.fspath(utterance.path))
+        said: dict[str, Any] = {
+            "audio": {"bytes": None, "path": file.path},
             "utterance_id": utterance.utterance_id or utterance.path.stem,
             "corpus": utterance.corpus or self.facts.name,
             "language": utterance.language or (languages[0] if len(languages) == 1 else None),
             "emotion": emotion,
             "arousal_valence": av_class,
-            "votes": [{"label": label, "count": votes[label]} for label in sorted(votes) if votes[label]] or None,
+            "votes": [{"label": label, "count": int(votes[label])} for label in sorted(votes) if votes[label]] or None,
             "split": utterance.split or "train",
+            "size": file.size,
+            "mtime_ns": file.mtime_ns,
         }
+        row = {name: said[name] if name in said else getattr(utterance, name, None) for name in _LISTED_COLUMNS}
+        return row | {name: cast(row[name]) for name, cast in _CAST.items() if row[name] is not None}
 
     def _harmonise(self, utterance: Utterance) -> tuple[str | None, str | None]:
         labels, raw_label, emotion = self.facts.labels, utterance.raw_label, utterance.emotion
@@ -196,39 +256,54 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
         return emotion, None if emotion is None else arousal_valence_class(emotion)
 
     def _check_unique_ids(self) -> None:
+        if pc.count_distinct(self._listed["utterance_id"]).as_py() == self.num_utterances:
+            return
+        paths = [file.path for file in self._files()]
+        listed = Counter(zip(self._listed["utterance_id"].to_pylist(), paths, strict=True))
         first: dict[str, str] = {}
         clashes = []
-        for row in self.rows:
-            path = row["audio"]["path"]
-            if first.setdefault(row["utterance_id"], path) != path:
-                clashes.append(f"  {row['utterance_id']}: {first[row['utterance_id']]} and {path}")
-        if len(first) + len(clashes) < len(self.rows):
-            paths = Counter(row["audio"]["path"] for row in self.rows)
-            clashes += [f"  {path} is listed {count} times" for path, count in paths.items() if count > 1]
-        if clashes:
-            raise ValueError(
-                f"{self.facts.name}: {len(clashes)} utterance ids are not unique. Keep one file for each of:\n"
-                + "\n".join(clashes[:_NUM_SHOWN] + ["  ..."] * (len(clashes) > _NUM_SHOWN))
-            )
+        for (utterance_id, path), count in listed.items():
+            if first.setdefault(utterance_id, path) != path:
+                clashes.append(f"  {utterance_id}: {first[utterance_id]} and {path}")
+            if count > 1:
+                clashes.append(f"  {path} is listed {count} times")
+        raise ValueError(
+            f"{self.facts.name}: {len(clashes)} utterance ids are not unique. Keep one file for each of:\n"
+            + "\n".join(clashes[:_NUM_SHOWN] + ["  ..."] * (len(clashes) > _NUM_SHOWN))
+        )
 
-    def _warn_about_counts(self, root: str) -> None:
-        found = Counter(row["raw_label"] for row in self.rows)
+    def _warn_about_counts(self) -> None:
+        found = Counter(self._listed["raw_label"].to_pylist())
         differing = [
             f"{label} {found[label]} of {count}"
             for label, count in self.facts.label_counts.items()
             if found[label] != count
         ]
-        published = self.facts.num_utterances
-        if not differing and published in (None, len(self.rows)):
+        published, root = self.facts.num_utterances, self.config.data_dir
+        if not differing and published in (None, self.num_utterances):
             return
-        present = {row["utterance_id"] for row in self.rows}
-        missing = sorted(set(self.published_ids(Path(root))) - present)
+        missing = sorted(set(self.published_ids(Path(root))).difference(self._listed["utterance_id"].to_pylist()))
         logger.warning(
             "%s: found %d of %s published utterances in %s. Labels that differ: %s. %sIs the archive incomplete, or "
             "data_dir one folder too low?",
-            self.facts.name, len(self.rows), published, root, ", ".join(differing) or "none",
+            self.facts.name, self.num_utterances, published, root, ", ".join(differing) or "none",
             f"{len(missing)} missing: {', '.join(missing[:_NUM_SHOWN])}{', ...' * (len(missing) > _NUM_SHOWN)}. "
             if missing else "",
+        )  # fmt: skip
+
+    def _warn_about_broken_files(self, num_prepared: int) -> None:
+        num_listed, left_out = self.num_utterances, self.left_out()
+        listing = "\n".join(f"  {path}: {reason}" for path, reason in left_out.items())
+        if num_repaired := max(0, num_listed - num_prepared - len(left_out)):
+            listing += (
+                f"\n  {num_repaired} files could not be read when the corpus was prepared and can be read now: delete "
+                f"{self.cache_dir} and load again."
+            )
+        if num_prepared == 0:
+            raise ValueError(f"{self.facts.name}: none of the {num_listed} files can be read:\n{listing}")
+        logger.warning(
+            "%s: %d of %d files are broken and left out; replace them and load again:\n%s",
+            self.facts.name, num_listed - num_prepared, num_listed, listing,
         )  # fmt: skip
 
     def _missing_message(self, found: str) -> str:
@@ -242,10 +317,22 @@ class EmotionCorpus(datasets.GeneratorBasedBuilder):
         )
 
 
-def _fingerprint(rows: list[dict[str, Any]]) -> str:
+def _listed_table(rows: Iterator[dict[str, Any]]) -> tuple[pa.Table, str]:
+    """The rows as a table, which is several times smaller than dicts, and a digest of all they say."""
     digest = hashlib.sha256()
-    for row in rows:
-        path = row["audio"]["path"]
-        state = os.stat(path) if os.path.exists(path) else None
-        digest.update(json.dumps([row, state and (state.st_size, state.st_mtime_ns)], sort_keys=True).encode())
-    return digest.hexdigest()[:16]
+    batches = []
+    while batch := list(islice(rows, _ROWS_PER_BATCH)):
+        for row in batch:
+            digest.update(json.dumps(list(row.values())).encode())
+        try:
+            batches.append(pa.RecordBatch.from_pylist(batch, schema=_LISTED_SCHEMA))
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{error.object!r} is not UTF-8, which a table needs. Rename the file, for example with convmv."
+            ) from error
+    return pa.Table.from_batches(batches, schema=_LISTED_SCHEMA).combine_chunks(), digest.hexdigest()[:16]
+
+
+def _set_durations(rows: pa.Table, seconds: list[float | None]) -> pa.Table:
+    column = rows.schema.get_field_index("duration")
+    return rows.set_column(column, rows.field(column), pa.array(seconds, pa.float64()))

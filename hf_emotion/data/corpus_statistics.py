@@ -8,7 +8,7 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from .split_leaks import label_of
+from .audit.split_leaks import label_of
 
 
 _LABEL_COLUMNS = ("emotion", "arousal_valence", "raw_label")

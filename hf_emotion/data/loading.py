@@ -10,7 +10,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,7 +40,7 @@ def list_corpora() -> list[str]:
 
     ```
     """
-    return sorted(path.stem for path in _scripts_dir().glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem for path in scripts_dir().glob("*.py") if not path.stem.startswith("_"))
 
 
 def corpora_of_set(name: str) -> list[str]:
@@ -64,7 +64,10 @@ def corpora_of_set(name: str) -> list[str]:
     ```
     """
     if name not in CORPUS_SETS:
-        raise ValueError(f"There is no set of corpora {name!r}. Sets: {', '.join(sorted(CORPUS_SETS))}.")
+        raise ValueError(
+            f"There is no set of corpora {name!r}. {did_you_mean(name, CORPUS_SETS)}Sets: "
+            f"{', '.join(sorted(CORPUS_SETS))}."
+        )
     return [corpus for corpus in list_corpora() if name in corpus_facts(corpus).sets]
 
 
@@ -99,6 +102,7 @@ def load_corpus(
     streaming: bool = False,
     cache_dir: str | os.PathLike | None = None,
     label_overrides: str | os.PathLike | LabelOverrides | None = None,
+    num_threads: int | None = None,
 ) -> datasets.DatasetDict | datasets.Dataset | datasets.IterableDatasetDict | datasets.IterableDataset:
     """
     Load a corpus from its unpacked archive.
@@ -118,6 +122,8 @@ def load_corpus(
         label_overrides (`str`, `os.PathLike` or `dict`, *optional*):
             Your own reading of labels, as a YAML file or as what
             [`~hf_emotion.data.label_overrides.load_label_overrides`] reads from one.
+        num_threads (`int`, *optional*):
+            File headers that are read at the same time; more help where files answer slowly, as on a network disk.
 
     Returns:
         `DatasetDict` with the columns of `hf_emotion.data.corpus.COLUMNS`: one split `train` if the corpus publishes
@@ -138,11 +144,10 @@ def load_corpus(
 
     ```
     """
-    builder = corpus_builder(name, data_dir, cache_dir=cache_dir, label_overrides=label_overrides)
-    if streaming:
-        return builder.as_streaming_dataset(split=split)
-    builder.download_and_prepare()
-    return builder.as_dataset(split=split)
+    builder = corpus_builder(
+        name, data_dir, cache_dir=cache_dir, label_overrides=label_overrides, num_threads=num_threads
+    )
+    return builder.load(split, streaming=streaming)
 
 
 def corpus_builder(
@@ -151,6 +156,7 @@ def corpus_builder(
     *,
     cache_dir: str | os.PathLike | None = None,
     label_overrides: str | os.PathLike | LabelOverrides | None = None,
+    num_threads: int | None = None,
 ) -> EmotionCorpus:
     """The builder of a corpus, which has listed the archive but prepared nothing. Arguments as [`load_corpus`]."""
     builder_class = corpus_builder_class(name)
@@ -159,7 +165,7 @@ def corpus_builder(
         if not isinstance(label_overrides, Mapping):
             label_overrides = load_label_overrides(label_overrides)
         facts = override_labels(facts, label_overrides)
-    return builder_class(data_dir=data_dir, cache_dir=cache_dir, facts=facts)
+    return builder_class(data_dir=data_dir, cache_dir=cache_dir, facts=facts, num_threads=num_threads)
 
 
 def corpus_builder_class(name: str) -> type[EmotionCorpus]:
@@ -185,7 +191,27 @@ def corpus_builder_class(name: str) -> type[EmotionCorpus]:
     return builder
 
 
-def _scripts_dir() -> Path:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """
+    A sentence for an error that proposes known names close to a wrong one; empty if none is close.
+
+    Example:
+
+    ```python
+    >>> from hf_emotion.data.loading import did_you_mean
+    >>> did_you_mean("CREMA-D", ["crema_d", "tess"])
+    "Did you mean 'crema_d'? "
+
+    ```
+    """
+    plain = {re.sub(r"[^a-z0-9]", "", word): word for word in known}
+    wanted = re.sub(r"[^a-z0-9]", "", name.lower())
+    close = [wanted] if wanted in plain else difflib.get_close_matches(wanted, plain, n=3, cutoff=0.7)
+    return f"Did you mean {' or '.join(repr(plain[match]) for match in close)}? " if close else ""
+
+
+def scripts_dir() -> Path:
+    """Folder of the corpus files, in a wheel, an editable install and a bare checkout."""
     package_dir = Path(__file__).resolve().parents[1]
     packaged = package_dir / "dataset_scripts"
     return packaged if packaged.is_dir() else package_dir.parent / "dataset_scripts"
@@ -194,17 +220,14 @@ def _scripts_dir() -> Path:
 def _corpus_module(name: str) -> ModuleType:
     known = list_corpora()
     if name not in known:
-        plain = {re.sub(r"[^a-z0-9]", "", corpus): corpus for corpus in known}
-        close = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", name.lower()), plain, n=3)
-        hint = f"Did you mean {' or '.join(repr(plain[match]) for match in close)}? " if close else ""
         raise ValueError(
-            f"There is no corpus {name!r}. {hint}Known corpora: {', '.join(known)}. "
+            f"There is no corpus {name!r}. {did_you_mean(name, known)}Known corpora: {', '.join(known)}. "
             f'For recordings of your own use "manifest".'
         )
     module_name = _MODULE_PREFIX + name
     if module_name in sys.modules:
         return sys.modules[module_name]
-    path = _scripts_dir() / f"{name}.py"
+    path = scripts_dir() / f"{name}.py"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"Python cannot load {path}.")

@@ -61,7 +61,9 @@ class ManifestCorpus(Manifest):
     """
 
     def utterances(self, root: Path):
-        by_emotion = {emotion: raw_label for raw_label, emotion in reversed(list(self.facts.labels.items())) if emotion}
+        by_emotion = {
+            emotion: raw_label for raw_label, emotion in reversed(list(self.facts.labels.items())) if emotion
+        }
         if not self.facts.labels:
             for utterance in super().utterances(root):
                 yield replace(utterance, corpus=None)

@@ -4,12 +4,15 @@ import json
 import logging
 import os
 import shutil
+from pathlib import Path
 
 import datasets
 import pyarrow.parquet
 import pytest
 from datasets.table import embed_table_storage
 
+from hf_emotion.data import corpus, header_index
+from hf_emotion.data.archive import header_duration
 from hf_emotion.data.columns import AudioFile
 from hf_emotion.data.corpus import COLUMNS, Corpus, EmotionCorpus, Utterance
 
@@ -21,7 +24,7 @@ FACTS = {
     "full_name": "Toy corpus",
     "languages": ("en",),
     "labels": {"A": "anger", "N": "neutral", "X": None, "S": "surprise"},
-    "arousal_valence": {"S": "high_positive"},
+    "arousal_valence": {"S": ("high_positive", "vivae_design")},
     "layout": "<speaker>_<label><nn>.wav",
     "how_to_obtain": "ask the toy maker",
     "licence": "CC0",
@@ -152,6 +155,11 @@ def test_two_files_with_one_id_are_an_error_that_names_both(archive):
         corpus_class(lambda root: [Utterance(path=path) for path in sorted(root.rglob("a_A01.wav"))])(data_dir=archive)
 
 
+def test_one_file_may_stand_for_two_utterances(archive, tmp_path):
+    twice = [Utterance(path=archive / "a_A01.wav", utterance_id=name) for name in ("one", "two")]
+    assert load(corpus_class(lambda root: twice), archive, tmp_path)["utterance_id"][:] == ["one", "two"]
+
+
 def test_one_file_listed_twice_is_an_error(archive):
     with pytest.raises(ValueError, match=r"a_A01\.wav is listed 2 times"):
         corpus_class(lambda root: [Utterance(path=root / "a_A01.wav")] * 2)(data_dir=archive)
@@ -195,6 +203,22 @@ def test_broken_files_are_left_out_named_counted_and_listed_also_from_the_cache(
     assert sorted(os.path.basename(path) for path in builder.left_out()) == ["a_N02.wav", "b_S04.wav", "b_X03.wav"]
 
 
+def test_a_file_that_can_be_read_again_is_told_apart_from_broken_ones(archive, tmp_path, caplog):
+    sound, state = (archive / "a_N02.wav").read_bytes(), (archive / "a_N02.wav").stat()
+    damage(archive)
+    (archive / "a_N02.wav").write_bytes(b"x" * len(sound))
+    os.utime(archive / "a_N02.wav", ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert len(load(corpus_class(by_stem), archive, tmp_path)) == 1
+    (archive / "a_N02.wav").write_bytes(sound)  # as if a disk had failed: same size, same time
+    os.utime(archive / "a_N02.wav", ns=(state.st_atime_ns, state.st_mtime_ns))
+    caplog.clear()
+    load(corpus_class(by_stem), archive, tmp_path)
+    assert "a_N02.wav" not in caplog.text
+    assert (
+        f"1 files could not be read when the corpus was prepared and can be read now: delete {tmp_path}" in caplog.text
+    )
+
+
 def test_an_archive_of_broken_files_only_is_an_error(archive, tmp_path):
     damage(archive)
     (archive / "a_A01.wav").write_bytes(b"")
@@ -211,7 +235,7 @@ def test_streaming_leaves_broken_files_out_with_a_warning_each(archive, caplog):
 
 def test_counts_that_differ_from_the_published_ones_are_warned_about_with_names(archive, tmp_path, caplog):
     facts = FACTS | {"num_utterances": 6, "label_counts": {"A": 2, "N": 2, "X": 1, "S": 1}}
-    corpus_class(by_stem, facts, ["a_A01", "a_A05", "a_N06"])(data_dir=archive)
+    load(corpus_class(by_stem, facts, ["a_A01", "a_A05", "a_N06"]), archive, tmp_path)
     assert "found 4 of 6 published utterances" in caplog.text
     assert "A 1 of 2, N 1 of 2." in caplog.text
     assert "2 missing: a_A05, a_N06." in caplog.text
@@ -225,7 +249,14 @@ def test_a_complete_archive_loads_without_a_word(archive, tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"labels": {"A": "angry"}}, {"arousal_valence": {"A": "negative"}}, {"label_counts": {"B": 1}}]
+    "wrong",
+    [
+        {"labels": {"A": "angry"}},
+        {"arousal_valence": {"A": ("negative", "derived")}},
+        {"arousal_valence": {"A": ("high_negative", "hearsay")}},
+        {"arousal_valence": {"B": ("high_negative", "derived")}},
+        {"label_counts": {"B": 1}},
+    ],
 )
 def test_facts_that_contradict_themselves_are_refused(wrong):
     with pytest.raises(ValueError, match="toy: labels map to a canonical emotion"):
@@ -244,8 +275,74 @@ def test_a_changed_archive_is_not_answered_from_the_cache(archive, tmp_path):
 def test_an_unchanged_archive_is_answered_from_the_cache(archive, tmp_path, monkeypatch):
     builder_class = corpus_class(by_stem)
     load(builder_class, archive, tmp_path)
-    monkeypatch.setattr(EmotionCorpus, "_generate_examples", staticmethod(lambda rows: pytest.fail("prepared again")))
+    monkeypatch.setattr(corpus, "read_durations", lambda *_, **__: pytest.fail("prepared again"))
     assert len(load(builder_class, archive, tmp_path)) == 4
+
+
+@pytest.fixture
+def headers_read(monkeypatch):
+    """Paths whose headers were read, by the base or by the index."""
+    read = []
+
+    def duration(path):
+        read.append(os.path.basename(path))
+        return header_duration(path)
+
+    monkeypatch.setattr(corpus, "header_duration", duration)
+    monkeypatch.setattr(header_index, "header_duration", duration)
+    return read
+
+
+def test_headers_that_were_read_once_are_not_read_again_for_another_table(archive, tmp_path, headers_read):
+    damage(archive)
+    load(corpus_class(by_stem), archive, tmp_path)
+    headers_read.clear()
+    other_reading = FACTS | {"labels": FACTS["labels"] | {"A": "hot_anger"}}
+    assert load(corpus_class(by_stem, other_reading), archive, tmp_path)["emotion"][:] == ["hot_anger"]
+    assert "a_A01.wav" not in headers_read  # the broken ones are tried again
+    assert set(headers_read) == {"a_N02.wav", "b_S04.wav", "b_X03.wav"}
+
+
+def test_a_stream_reads_one_header_at_a_time_and_writes_nothing(archive, tmp_path, headers_read):
+    builder = corpus_class(by_stem)(data_dir=archive, cache_dir=tmp_path / "cache")
+    rows = iter(builder.as_streaming_dataset(split="train"))
+    assert headers_read == []
+    next(rows)
+    assert headers_read == ["a_A01.wav"]
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.suffix in (".arrow", ".jsonl")]
+
+
+def test_listing_an_archive_opens_no_file(archive, headers_read):
+    builder = corpus_class(by_stem)(data_dir=archive)
+    assert builder.num_utterances == 4
+    assert [(row["utterance_id"], row["split"], row["duration"]) for row in builder.rows] == [
+        (name, "train", None) for name in ("a_A01", "a_N02", "b_S04", "b_X03")
+    ]
+    assert headers_read == []
+
+
+def test_the_number_of_threads_arrives_at_the_index(archive, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        corpus, "read_durations", lambda files, _, num_threads, title: asked.append(num_threads) or [1.0] * len(files)
+    )
+    corpus_class(by_stem)(data_dir=archive, cache_dir=tmp_path / "cache", num_threads=3).load()
+    assert asked == [3]
+
+
+def test_values_become_the_type_of_their_column(archive, tmp_path):
+    def utterances(root):
+        yield Utterance(path=root / "a_A01.wav", session=1, speaker_id=7, arousal="2.5", votes={"A": 2.0})
+
+    [row] = load(corpus_class(utterances), archive, tmp_path)
+    assert (row["session"], row["speaker_id"], row["arousal"]) == ("1", "7", 2.5)
+    assert row["votes"] == [{"label": "anger", "count": 2}]
+
+
+def test_a_path_that_is_not_utf8_is_named(archive):
+    odd = os.fsdecode(os.fsencode(archive) + b"/d\xe9j\xe0.wav")
+    with pytest.raises(ValueError, match=r"d\\udce9j\\udce0\.wav' is not UTF-8.* Rename the file"):
+        corpus_class(lambda root: [Utterance(path=Path(odd))])(data_dir=archive)
 
 
 def test_preparing_a_corpus_neither_decodes_nor_copies_audio(archive, tmp_path):

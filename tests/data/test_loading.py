@@ -11,9 +11,9 @@ from datasets.distributed import split_dataset_by_node
 from torch.utils.data import DataLoader
 
 from hf_emotion.data import loading
-from hf_emotion.data.corpus import COLUMNS, Corpus, EmotionCorpus
+from hf_emotion.data.corpus import COLUMNS
 from hf_emotion.data.loading import corpus_builder_class, corpus_facts, list_corpora, load_corpus
-from hf_emotion.emotions import AV_SOURCES, EMOTIONS
+from hf_emotion.data.manifest_corpus import Manifest
 
 from .fake_audio import write_noise
 
@@ -29,34 +29,15 @@ def urdu(tmp_path):
 def test_corpora_are_the_files_of_dataset_scripts(repo_dir):
     stems = {path.stem for path in (repo_dir / "dataset_scripts").glob("[!_]*.py")}
     assert list_corpora() == sorted(stems)
-    assert {"crema_d", "emodb", "manifest", "ravdess", "savee", "tess", "urdu"} <= stems
+    assert {"crema_d", "emodb", "ravdess", "savee", "tess", "urdu"} <= stems
 
 
-@pytest.mark.parametrize("name", list_corpora())
-def test_every_corpus_has_complete_and_consistent_facts(name):
-    facts = corpus_facts(name)
-    assert isinstance(facts, Corpus)
-    assert facts.name == name
-    assert facts.full_name
-    assert facts.layout
-    assert facts.how_to_obtain
-    if name != "manifest":
-        assert facts.labels
-        assert facts.licence
-        assert facts.access
-        assert facts.homepage
-        assert facts.citation
-        assert all(EMOTIONS[emotion].source in AV_SOURCES for emotion in facts.labels.values() if emotion)
-        assert sum(facts.label_counts.values()) in (0, facts.num_utterances)
-
-
-@pytest.mark.parametrize("name", list_corpora())
-def test_every_corpus_file_is_small_and_versioned(name, repo_dir):
-    assert len((repo_dir / "dataset_scripts" / f"{name}.py").read_text().splitlines()) <= 80
-    builder = corpus_builder_class(name)
-    assert issubclass(builder, EmotionCorpus)
-    assert "VERSION" in vars(builder)
-    assert builder.__module__ == f"hf_emotion.dataset_scripts.{name}"
+def test_the_manifest_is_loaded_by_name_and_is_no_published_corpus(tmp_path):
+    write_noise(tmp_path / "a.wav")
+    (tmp_path / "manifest.csv").write_text("path,label\na.wav,anger\n")
+    assert "manifest" not in list_corpora()
+    assert corpus_builder_class("manifest") is Manifest
+    assert load_corpus("manifest", tmp_path, split="train", cache_dir=tmp_path / "cache")["emotion"][:] == ["anger"]
 
 
 @pytest.mark.parametrize(
@@ -98,14 +79,53 @@ def test_a_stream_gives_the_same_rows_and_writes_nothing(urdu, tmp_path):
     assert not list((tmp_path / "untouched").rglob("*.arrow"))
 
 
-@pytest.mark.parametrize("world_size", [2, 3])
-def test_a_stream_is_divided_between_nodes_without_gap_or_overlap(urdu, world_size):
+def shares(dataset, world_size, num_workers=0, epoch=None):
+    """Utterance ids that each node gets, with as many workers on each."""
+    divided = []
+    for rank in range(world_size):
+        node = split_dataset_by_node(dataset.select_columns(["utterance_id"]), rank, world_size)
+        if epoch is not None:
+            node.set_epoch(epoch)
+        divided.append([row["utterance_id"] for row in DataLoader(node, batch_size=None, num_workers=num_workers)])
+    return divided
+
+
+@pytest.mark.parametrize("streaming", [True, False], ids=["iterable", "map-style"])
+@pytest.mark.parametrize(("world_size", "num_workers"), [(2, 0), (3, 0), (2, 2), (3, 2)])
+def test_nodes_and_their_workers_see_every_utterance_once(urdu, tmp_path, streaming, world_size, num_workers):
+    rows = load_corpus("urdu", urdu, split="train", streaming=streaming, cache_dir=tmp_path / "cache")
+    divided = shares(rows, world_size, num_workers)
+    assert sorted(itertools.chain(*divided)) == sorted(row["utterance_id"] for row in rows)
+    # Where the nodes do not divide the number of utterances, every worker deals them out in turn, starting anew.
+    assert max(map(len, divided)) - min(map(len, divided)) <= max(1, num_workers)
+
+
+def test_a_shuffled_stream_is_divided_without_gap_or_overlap_in_every_epoch(urdu):
+    stream = load_corpus("urdu", urdu, split="train", streaming=True).shuffle(seed=1, buffer_size=1)
+    orders = []
+    for epoch in range(2):
+        divided = shares(stream, 2, num_workers=2, epoch=epoch)
+        assert len(set(itertools.chain(*divided))) == sum(map(len, divided)) == 8
+        orders.append(divided)
+    assert orders[0] != orders[1]
+
+
+def test_official_parts_are_divided_each_for_itself(tmp_path):
+    lines = ["path,label,split"]
+    for part, count in (("train", 6), ("test", 4)):
+        for number in range(count):
+            write_noise(tmp_path / "mine" / f"{part}{number}.wav")
+            lines.append(f"{part}{number}.wav,anger,{part}")
+    (tmp_path / "mine" / "manifest.csv").write_text("\n".join(lines))
+    parts = load_corpus("manifest", tmp_path / "mine", streaming=True)
+    for part, count in (("train", 6), ("test", 4)):
+        divided = shares(parts[part], 2)
+        assert sorted(itertools.chain(*divided)) == [f"{part}{number}" for number in range(count)]
+
+
+def test_more_nodes_than_utterances_leave_some_nodes_without(urdu):
     stream = load_corpus("urdu", urdu, split="train", streaming=True)
-    shares = [
-        [row["utterance_id"] for row in split_dataset_by_node(stream, rank, world_size)] for rank in range(world_size)
-    ]
-    assert sorted(itertools.chain(*shares)) == sorted(row["utterance_id"] for row in stream)
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    assert sorted(map(len, shares(stream, 9))) == [0] + [1] * 8
 
 
 @pytest.mark.parametrize("context", ["fork", "spawn"])
@@ -139,7 +159,7 @@ def test_corpora_work_in_processes_of_map(urdu, tmp_path):
 
 @pytest.fixture
 def scripts_dir(tmp_path, monkeypatch):
-    monkeypatch.setattr(loading, "_scripts_dir", lambda: tmp_path)
+    monkeypatch.setattr(loading, "scripts_dir", lambda: tmp_path)
     return tmp_path
 
 

@@ -19,12 +19,5 @@ corpora_app = typer.Typer(
     no_args_is_help=True,
 )
 corpora_app.command("list")(list_all)
-corpora_app.command()(info)
-corpora_app.command()(check)
-corpora_app.command()(audit)
-corpora_app.command()(stats)
-corpora_app.command()(labels)
-corpora_app.command()(new)
-corpora_app.command()(prepare)
-corpora_app.command()(push)
-corpora_app.command()(synthesize)
+for verb in (info, labels, prepare, check, audit, stats, push, new, synthesize):
+    corpora_app.command()(verb)

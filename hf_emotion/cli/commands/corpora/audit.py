@@ -62,8 +62,8 @@ def audit(
 
 def _parts(builder: Any, split: str, fold: int, seed: int) -> tuple[dict[str, list[str]], str]:
     """Utterance ids of the parts, and the name of the split."""
-    from hf_emotion.data.split_info import describe_split, parameters_with_a_say
     from hf_emotion.data.splits import split_corpus
+    from hf_emotion.data.splits.split_info import describe_split, parameters_with_a_say
 
     builder.download_and_prepare()
     corpus = builder.as_dataset()

@@ -10,7 +10,7 @@ from hf_emotion.cli.tables import print_table
 
 
 if TYPE_CHECKING:
-    from hf_emotion.data.corpus import Corpus
+    from hf_emotion.data.corpus import Corpus, PublishedSplit
 
 _MARGIN = 17  # characters of the first column
 _WIDTH = 80
@@ -51,8 +51,14 @@ def _facts(facts: "Corpus") -> Iterator[tuple[str, str]]:
     yield from ((heading, text) for heading, text in texts.items() if text)
     for name, split in facts.published_splits.items():
         leak = f" Leak: {split.leak}." if split.leak else ""
-        yield "split", f"{name}: {f'{len(split.folds)} folds by {split.by}' if split.by else split.source}.{leak}"
+        yield "split", f"{name}: {_folds(split)}.{leak}"
     yield from (("pitfall", text) for text in facts.pitfalls)
+
+
+def _folds(split: "PublishedSplit") -> str:
+    if split.by is None:
+        return split.source
+    return f"{len(split.folds)} fold{'s' * (len(split.folds) > 1)} by {split.by} ({split.source})"
 
 
 def _print_labels(facts: "Corpus") -> None:

@@ -82,7 +82,7 @@ def _print(table: "list[LabelMapping]", without_labels: list[str]) -> None:
     origins = Counter(row.origin for row in table)
     for origin, meaning in ORIGINS.items():
         if origins[origin]:
-            print(f"{origins[origin]:>5} classes are {meaning} ({origin})")
+            print(f"{origins[origin]:>5} labels have a class {meaning} ({origin})")
     print(f"{origins[None]:>5} labels have no class and are left out of the six-class task")
     if any(row.is_exception for row in table):
         print("* differs from the class of the canonical emotion, for this corpus only")
