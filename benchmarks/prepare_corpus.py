@@ -199,7 +199,7 @@ def report(options: argparse.Namespace, folder: Path) -> Iterator[str]:
     for arm, found in arms.items():
         ratios = " | ".join(f"{found[clock] / arms['ours'][clock]:.2f} x" for clock in ("wall", "cpu"))
         yield (
-            f"| {arm} | {found['rows']:,} | {found['audio'] / 3600:.2f} | {found['wall']:.1f} | {found['cpu']:.1f} "
+            f"| {arm} | {found['rows']:,.0f} | {found['audio'] / 3600:.2f} | {found['wall']:.1f} | {found['cpu']:.1f} "
             f"| {found['memory']:.0f} | {ratios} |"
         )
     yield ""

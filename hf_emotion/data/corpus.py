@@ -280,6 +280,11 @@ class EmotionCorpus(datasets.ArrowBasedBuilder):
             if found[label] != count
         ]
         published, root = self.facts.num_utterances, self.config.data_dir
+        if self.facts.labels and found[None] == self.num_utterances:
+            logger.warning(
+                "%s: no utterance has a label. Are the tables of labels missing in %s? Expected: %s",
+                self.facts.name, root, self.facts.layout,
+            )  # fmt: skip
         if not differing and published in (None, self.num_utterances):
             return
         missing = sorted(set(self.published_ids(Path(root))).difference(self._listed["utterance_id"].to_pylist()))

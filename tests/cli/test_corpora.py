@@ -5,12 +5,6 @@ import pytest
 from hf_emotion.data.loading import corpus_facts, list_corpora, load_corpus
 
 
-def test_list_has_a_line_for_every_corpus_that_fits_the_terminal(run):
-    lines = run("corpora", "list").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["corpus", *list_corpora()]
-    assert max(map(len, lines)) <= 80
-
-
 @pytest.mark.parametrize("name", list_corpora())
 def test_info_shows_licence_labels_and_classes(name, run):
     facts, shown = corpus_facts(name), run("corpora", "info", name).stdout

@@ -233,6 +233,15 @@ def test_streaming_leaves_broken_files_out_with_a_warning_each(archive, caplog):
     assert caplog.text.count("left out") == 3
 
 
+def test_a_corpus_without_any_label_is_asked_for_its_tables(archive, tmp_path, caplog):
+    load(corpus_class(by_stem), archive, tmp_path)
+    assert "no utterance has a label" not in caplog.text
+    unlabelled = corpus_class(lambda root: [Utterance(path=path) for path in sorted(root.glob("*.wav"))])
+    assert load(unlabelled, archive, tmp_path)["emotion"][:] == [None] * 4
+    assert "no utterance has a label. Are the tables of labels missing" in caplog.text
+    assert "Expected: <speaker>_<label><nn>.wav" in caplog.text
+
+
 def test_counts_that_differ_from_the_published_ones_are_warned_about_with_names(archive, tmp_path, caplog):
     facts = FACTS | {"num_utterances": 6, "label_counts": {"A": 2, "N": 2, "X": 1, "S": 1}}
     load(corpus_class(by_stem, facts, ["a_A01", "a_A05", "a_N06"]), archive, tmp_path)
