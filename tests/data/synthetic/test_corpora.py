@@ -10,9 +10,9 @@ import pytest
 import soundfile as sf
 from scipy.signal import stft
 
-from hf_emotion.data.synthetic import corpora as synthetic
 from hf_emotion.data.loading import load_corpus
 from hf_emotion.data.synthetic import SYNTHETIC_CORPORA, generate_synthetic_corpora
+from hf_emotion.data.synthetic import corpora as synthetic
 from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS, arousal_valence_class
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hf_emotion.cli.progress_bars import progress_bars_on_terminals_only
 from hf_emotion.cli.tables import print_table
 
 
@@ -65,8 +66,8 @@ def _parts(builder: Any, split: str, fold: int, seed: int) -> tuple[dict[str, li
     from hf_emotion.data.splits import split_corpus
     from hf_emotion.data.splits.split_info import describe_split, parameters_with_a_say
 
-    builder.download_and_prepare()
-    corpus = builder.as_dataset()
+    with progress_bars_on_terminals_only():
+        corpus = builder.load()
     # A shared speaker is what the audit shall report, not a reason to stop.
     parts = split_corpus(corpus, split, fold=fold, seed=seed, allow_speaker_overlap=True)
     named = parameters_with_a_say(corpus, split, {"fold": fold, "seed": seed})

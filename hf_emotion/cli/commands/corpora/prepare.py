@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hf_emotion.cli.progress_bars import progress_bars_on_terminals_only
 from hf_emotion.data.corpus_sets import CORPUS_SETS
 
 
@@ -49,7 +48,7 @@ def prepare(
     members = corpora_of_set(set_name) if set_name else []
     folders = _folders(names or [], members, corpora_dir, data_dir)
     failed, missing = [], []
-    with _progress_bars_on_terminals_only():
+    with progress_bars_on_terminals_only():
         for name, folder in folders.items():
             start = time.monotonic()
             try:
@@ -104,17 +103,3 @@ def _prepare(builder: EmotionCorpus, start: float) -> None:
         f"  table: {builder.cache_dir}",
         flush=True,
     )
-
-
-@contextlib.contextmanager
-def _progress_bars_on_terminals_only() -> Iterator[None]:
-    from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    if sys.stderr.isatty() or are_progress_bars_disabled():
-        yield
-        return
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        enable_progress_bars()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hf_emotion.cli.progress_bars import progress_bars_on_terminals_only
 from hf_emotion.cli.tables import print_table
 
 
@@ -43,7 +44,9 @@ def stats(
     if bool(names) == bool(set_name):
         raise typer.BadParameter("Name corpora, or a set of them with --set.")
     # Corpora that were named must be there; of a set, those that are there count.
-    statistics = corpora_statistics(load_corpora(names or set_name or "", corpora_dir, strict=bool(names)))
+    with progress_bars_on_terminals_only():
+        corpora = load_corpora(names or set_name or "", corpora_dir, strict=bool(names))
+    statistics = corpora_statistics(corpora)
     _print(statistics)
     for path in _write(statistics, output_dir) if output_dir else ():
         print(path)
