@@ -107,7 +107,8 @@ def test_commands_exist():
 
 
 def test_every_corpus_and_every_experiment_of_the_paper_is_named():
-    assert f"[{len(list_corpora())} corpora](dataset_scripts/README.md)" in README
+    assert "[more than 60](dataset_scripts/README.md)" in README
+    assert len(list_corpora()) > 60
     patterns = re.findall(r"`([a-z0-9_]*\*?[a-z0-9_]*\.yaml)`", README)
     named = {path.name for pattern in patterns for path in REPO.glob(f"trainer_configs/exhubert/{pattern}")}
     assert named == {path.name for path in REPO.glob("trainer_configs/exhubert/*.yaml")}
