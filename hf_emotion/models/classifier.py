@@ -73,6 +73,9 @@ def _load_stock_classifier(source: str, names: list[str], overrides: dict) -> Pr
         output_loading_info=True,
         **overrides,
     )
+    if "layer_weights" in info["missing_keys"]:
+        # transformers 5.23 leaves those of WavLM and Whisper as the memory was
+        nn.init.constant_(model.layer_weights, 1 / len(model.layer_weights))
     misshapen = {key for key, *_ in info["mismatched_keys"]}
     # the mask embedding is absent from some encoders
     missing = {key for key in info["missing_keys"] if not key.endswith("masked_spec_embed")} | misshapen

@@ -11,6 +11,8 @@ from transformers import (
     Wav2Vec2Config,
     Wav2Vec2ForCTC,
     Wav2Vec2ForSequenceClassification,
+    WavLMConfig,
+    WavLMModel,
     WhisperConfig,
     WhisperForConditionalGeneration,
 )
@@ -155,6 +157,16 @@ def test_the_encoder_of_whisper_gets_a_head_and_leaves_its_decoder(saved):
     loaded = model.encoder.state_dict()
     assert all(torch.equal(value.half(), weights[f"model.encoder.{name}"]) for name, value in loaded.items())
     assert model(torch.randn(1, 8, 100)).logits.shape == (1, 3)
+
+
+@pytest.mark.parametrize("encoder", ["wavlm", "whisper"])
+def test_new_layer_weights_are_an_even_average(saved, encoder):
+    if encoder == "wavlm":
+        source, _ = saved(WavLMModel(WavLMConfig(**TINY)))
+    else:
+        source, _ = saved(WhisperForConditionalGeneration(WhisperConfig(**TINY_WHISPER)))
+    model = load_classifier(source, EMOTIONS, use_weighted_layer_sum=True)
+    torch.testing.assert_close(model.layer_weights.data, torch.full((3,), 1 / 3))
 
 
 def test_a_foreign_head_of_the_same_prefix_is_dropped(saved, tmp_path):
