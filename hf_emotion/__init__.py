@@ -10,6 +10,8 @@ _MODULES = {
     "ExHubertConfig": "models.exhubert",
     "ExHubertForSequenceClassification": "models.exhubert",
     "ExHubertModel": "models.exhubert",
+    "SpeechEmotionConfig": "models.speech_emotion",
+    "SpeechEmotionForSequenceClassification": "models.speech_emotion",
     "EmotionCorpus": "data.corpus",
     "corpus_facts": "data.loading",
     "list_corpora": "data.loading",
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from .models.exhubert import ExHubertConfig as ExHubertConfig
     from .models.exhubert import ExHubertForSequenceClassification as ExHubertForSequenceClassification
     from .models.exhubert import ExHubertModel as ExHubertModel
+    from .models.speech_emotion import SpeechEmotionConfig as SpeechEmotionConfig
+    from .models.speech_emotion import SpeechEmotionForSequenceClassification as SpeechEmotionForSequenceClassification
     from .trainer import EmotionTrainer as EmotionTrainer
 
 

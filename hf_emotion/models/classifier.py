@@ -14,6 +14,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForAudioClassification, PreTrainedModel
 from transformers.configuration_utils import PreTrainedConfig
 
+from . import speech_emotion as speech_emotion  # registers it with the auto classes
 from .exhubert import ExHubertConfig, ExHubertForSequenceClassification
 from .exhubert.loading_exhubert import check_loading_info
 from .published_architectures import PUBLISHED_ARCHITECTURES

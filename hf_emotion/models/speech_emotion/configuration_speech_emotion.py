@@ -1,0 +1,168 @@
+# Copyright 2026 The hf-emotion authors. Licensed under the Apache License, Version 2.0.
+"""Configuration of a speech emotion classifier: any encoder of transformers, pooling, conditions and head."""
+
+import copy
+
+from huggingface_hub.dataclasses import strict
+from transformers import AutoConfig
+from transformers.configuration_utils import PreTrainedConfig
+
+from .custom_encoders_speech_emotion import CUSTOM_ENCODERS
+
+
+POOLINGS = ("mean", "max", "std", "mean_std", "attention", "attentive_statistics", "first")
+HEADS = ("linear", "mlp", "tanh")
+FUSIONS = ("product", "mean", "concat", "film")
+_DEFAULT_ENCODER = "wavlm"
+
+
+@strict
+class SpeechEmotionConfig(PreTrainedConfig):
+    r"""
+    Configuration of a [`SpeechEmotionForSequenceClassification`].
+
+    Args:
+        encoder_config (`dict` or [`~transformers.PreTrainedConfig`], *optional*):
+            Config of the encoder, with its `model_type`: `"hubert"`, `"exhubert"`, `"wav2vec2"`,
+            `"wav2vec2-conformer"`, `"wav2vec2-bert"`, `"wavlm"`, `"data2vec-audio"`, `"unispeech"`, `"unispeech-sat"`,
+            `"sew"`, `"sew-d"` or `"whisper"` (its encoder only). A default WavLM if `None`.
+        layer_selection (`str` or `int`, *optional*, defaults to `"last"`):
+            `"last"`, the index of one hidden state (0 is the input of the first layer, -1 the last), or `"weighted"`:
+            the average of all hidden states with learned softmax weights.
+        normalize_layers (`bool`, *optional*, defaults to `False`):
+            Whether a layer norm without parameters is applied to each hidden state before the weighted average.
+        pooling (`str`, *optional*, defaults to `"mean"`):
+            Pooling over the valid frames: `"mean"`, `"max"`, `"std"`, `"mean_std"`, `"attention"` (one learned weight
+            per frame), `"attentive_statistics"` (its weighted mean and standard deviation, Okabe et al., 2018) or
+            `"first"` (the first frame).
+        attention_pooling_size (`int`, *optional*, defaults to 128):
+            Width of the tanh layer that scores frames.
+        head (`str`, *optional*, defaults to `"linear"`):
+            `"linear"`: `projector` and `classifier` as in SUPERB. `"mlp"`: two hidden layers with ReLU and dropout
+            (the fine-tuned baseline of EMO-SUPERB). `"tanh"`: dropout, dense layer, tanh, dropout.
+        classifier_proj_size (`int`, *optional*, defaults to 256):
+            Width of the linear head's projection.
+        head_hidden_size (`int`, *optional*, defaults to 1024):
+            Width of the hidden layers of the heads `"mlp"` and `"tanh"`.
+        head_dropout (`float`, *optional*, defaults to 0.5):
+            Dropout of the heads `"mlp"` and `"tanh"`.
+        num_dimensions (`int`, *optional*, defaults to 0):
+            Number of emotion dimensions (such as arousal, valence, dominance) regressed beside the classes.
+        dimension_loss_weight (`float`, *optional*, defaults to 1.0):
+            Weight of their loss (1 - concordance correlation coefficient) in the sum with the classes' loss.
+        gender_embedding_size (`int`, *optional*, defaults to 0):
+            Size of the embedding of the speaker's gender; 0 for a model that does not use it.
+        num_genders (`int`, *optional*, defaults to 2):
+            Number of known genders; index `num_genders` is "unknown".
+        text_embedding_size (`int`, *optional*, defaults to 0):
+            Size of the sentence embeddings passed as `text_embedding`; 0 for a model that does not use them.
+        conditioning (`str`, *optional*, defaults to `"product"`):
+            How gender and text are fused with the pooled speech `x`, from their projection `c`: `"product"` x * c,
+            `"mean"` (x + c) / 2, `"concat"` [x, c], `"film"` scale(c) * x + shift(c).
+        condition_dropout (`float`, *optional*, defaults to 0.1):
+            Share of the training clips for which a known condition is replaced by "unknown".
+        initializer_range (`float`, *optional*, defaults to 0.02):
+            Standard deviation of the initial weights of everything behind the encoder.
+
+    Example:
+
+    ```python
+    >>> from hf_emotion.models.speech_emotion import SpeechEmotionConfig
+
+    >>> config = SpeechEmotionConfig(encoder_config={"model_type": "wavlm"}, pooling="mean_std", num_labels=8)
+    >>> config.encoder_config.model_type, config.hidden_size, config.pooled_size
+    ('wavlm', 768, 1536)
+
+    ```
+    """
+
+    model_type = "speech_emotion"
+    sub_configs = {"encoder_config": AutoConfig}
+
+    encoder_config: dict | PreTrainedConfig | None = None
+    layer_selection: str | int = "last"
+    normalize_layers: bool = False
+    pooling: str = "mean"
+    attention_pooling_size: int = 128
+    head: str = "linear"
+    classifier_proj_size: int = 256
+    head_hidden_size: int = 1024
+    head_dropout: float | int = 0.5
+    num_dimensions: int = 0
+    dimension_loss_weight: float | int = 1.0
+    gender_embedding_size: int = 0
+    num_genders: int = 2
+    text_embedding_size: int = 0
+    conditioning: str = "product"
+    condition_dropout: float | int = 0.1
+    initializer_range: float = 0.02
+
+    def __post_init__(self, **kwargs):
+        self.encoder_config = _encoder_config(self.encoder_config)
+        super().__post_init__(**kwargs)
+
+    def validate_encoder(self):
+        """Part of the `@strict` validation: encoders whose last state has another rate or width are refused."""
+        if getattr(self.encoder_config, "add_adapter", False):
+            raise ValueError(
+                "`encoder_config.add_adapter` is set: the adapter changes the frame rate of the last hidden state "
+                "only, so layers could not be averaged nor frames be counted. Set it to False."
+            )
+
+    def validate_choices(self):
+        """Part of the `@strict` validation: names are known and the selected layer exists."""
+        choices = {"pooling": POOLINGS, "head": HEADS, "conditioning": FUSIONS}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"`{name}` must be one of {', '.join(known)}, but is {getattr(self, name)!r}.")
+        selected, depth = self.layer_selection, self.num_hidden_layers
+        if isinstance(selected, str):
+            if selected not in ("last", "weighted"):
+                raise ValueError(f'`layer_selection` must be "last", "weighted" or an integer, but is {selected!r}.')
+        elif isinstance(selected, bool) or not -depth - 1 <= selected <= depth:
+            raise ValueError(
+                f"`layer_selection` is {selected!r}, but the encoder has the hidden states 0 (the input of the first "
+                f"layer) to {depth}."
+            )
+
+    def validate_ranges(self):
+        """Part of the `@strict` validation: sizes and probabilities."""
+        for name in ("attention_pooling_size", "classifier_proj_size", "head_hidden_size", "num_genders"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, but is {getattr(self, name)}.")
+        for name in ("num_dimensions", "gender_embedding_size", "text_embedding_size", "dimension_loss_weight"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{name}` must not be negative, but is {getattr(self, name)}.")
+        for name in ("head_dropout", "condition_dropout"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"`{name}` must be in [0, 1], but is {getattr(self, name)}.")
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the encoder."""
+        return self.encoder_config.hidden_size
+
+    @property
+    def num_hidden_layers(self) -> int:
+        """Number of layers of the encoder; it has one hidden state more."""
+        return self.encoder_config.num_hidden_layers
+
+    @property
+    def pooled_size(self) -> int:
+        """Width after pooling: twice the encoder's where mean and standard deviation are concatenated."""
+        return self.hidden_size * (2 if self.pooling in ("mean_std", "attentive_statistics") else 1)
+
+
+def _encoder_config(value) -> PreTrainedConfig:
+    if isinstance(value, PreTrainedConfig):
+        return value
+    fields = copy.deepcopy(value) if value else {"model_type": _DEFAULT_ENCODER}
+    model_type = fields.pop("model_type", None)
+    if model_type is None:
+        raise ValueError(f"`encoder_config` has no `model_type`, only {sorted(fields)}: add it, such as 'wavlm'.")
+    if model_type in CUSTOM_ENCODERS:
+        return CUSTOM_ENCODERS[model_type][0].from_dict(fields)
+    return type(AutoConfig.for_model(model_type)).from_dict(fields)
+
+
+__all__ = ["SpeechEmotionConfig"]

@@ -1,0 +1,54 @@
+# Copyright 2026 The hf-emotion authors. Licensed under the Apache License, Version 2.0.
+"""Pooling over time that never looks at padding: `(batch_size, num_frames, size)` -> `(batch_size, pooled_size)`."""
+
+import torch
+from torch import nn
+
+
+_MIN_VARIANCE = 1e-9  # the square root has no gradient at the variance 0 of a single frame
+
+
+def weighted_mean(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Mean over frames; `weights` `(batch_size, num_frames)` sum to one for each clip."""
+    return torch.einsum("bt,bth->bh", weights, states)
+
+
+def weighted_std(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Population standard deviation over frames, in the numerically safe two-pass form."""
+    centred = states - weighted_mean(states, weights).unsqueeze(1)
+    return weighted_mean(centred.square(), weights).clamp(min=_MIN_VARIANCE).sqrt()
+
+
+class TimePooling(nn.Module):
+    """Pool the valid frames of each clip; the kinds are those of `SpeechEmotionConfig.pooling`."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.kind = config.pooling
+        if self.kind in ("attention", "attentive_statistics"):
+            self.score = nn.Sequential(
+                nn.Linear(config.hidden_size, config.attention_pooling_size),
+                nn.Tanh(),
+                nn.Linear(config.attention_pooling_size, 1),
+            )
+
+    def forward(self, states: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        if self.kind == "first":
+            return states[:, 0]
+        # not a number in a padded frame would survive a weight of zero
+        states = states.masked_fill(~valid.unsqueeze(-1), 0.0)
+        if self.kind == "max":
+            return states.masked_fill(~valid.unsqueeze(-1), torch.finfo(states.dtype).min).amax(dim=1)
+        weights = self._weights(states, valid)
+        if self.kind in ("mean", "attention"):
+            return weighted_mean(states, weights)
+        if self.kind == "std":
+            return weighted_std(states, weights)
+        return torch.cat([weighted_mean(states, weights), weighted_std(states, weights)], dim=-1)
+
+    def _weights(self, states: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+        if self.kind in ("attention", "attentive_statistics"):
+            scores = self.score(states).squeeze(-1).float()
+            return scores.masked_fill(~valid, float("-inf")).softmax(dim=-1).to(states.dtype)
+        weights = valid.to(torch.float32)
+        return (weights / weights.sum(dim=-1, keepdim=True)).to(states.dtype)
