@@ -6,7 +6,9 @@ from typing import Any
 
 from transformers import TrainingArguments
 
+from .data.augmentation import check_augmentation
 from .data.mixture import MIXINGS, ROUND_ROBIN_UNITS, STOPPING_STRATEGIES, check_mixing
+from .losses import list_losses
 
 
 @dataclass
@@ -62,6 +64,20 @@ class EmotionTrainingArguments(TrainingArguments):
             "choices": list(STOPPING_STRATEGIES),
         },
     )
+    loss: str | None = field(
+        default=None,
+        metadata={
+            "help": "Loss of hf_emotion.losses to train with, by default the model's own: cross entropy.",
+            "choices": list_losses(),
+        },
+    )
+    loss_options: dict | str | None = field(
+        default=None,
+        metadata={
+            "help": "Options of `loss`, as a mapping (JSON on the command line). The `weights` of "
+            "class_balanced_cross_entropy are by default those of the training data."
+        },
+    )
     group_by_length: bool = field(
         default=True, metadata={"help": "Form training batches of utterances with similar durations to save padding."}
     )
@@ -85,6 +101,14 @@ class EmotionTrainingArguments(TrainingArguments):
 
     def __post_init__(self):
         check_mixing(self.mixing, self.round_robin_unit, self.corpus_weights, self.temperature, self.stopping_strategy)
+        self.loss_options = _mapping("loss_options", self.loss_options, "options")
+        if self.loss_options and self.loss is None:
+            raise ValueError(f"`loss_options` are {self.loss_options}, but there is no `loss` whose options they are.")
+        if self.loss is not None and self.label_smoothing_factor:
+            raise ValueError(
+                f"`label_smoothing_factor` has no effect with `loss: {self.loss}`. Write the option `label_smoothing` "
+                "into `loss_options`, where the loss has it."
+            )
         if self.dataloader_num_workers == 0:
             self.dataloader_persistent_workers = False
         super().__post_init__()
@@ -167,12 +191,18 @@ class DataArguments:
     label_column: str = field(
         default="arousal_valence",
         metadata={
-            "help": "What to classify: the six arousal x valence classes, emotions, or the corpus's own labels.",
-            "choices": ["arousal_valence", "emotion", "raw_label"],
+            "help": "What to classify: the six arousal x valence classes, emotions, the corpus's own labels, or "
+            "the shares of votes that emotions got (needs a `loss` for distributions; the true class of scores is the "
+            "one with the most votes, of equal ones the first).",
+            "choices": ["arousal_valence", "emotion", "raw_label", "votes"],
         },
     )
-    label_overrides: str | None = field(
-        default=None, metadata={"help": "YAML file with your own reading of corpus labels, see `corpora labels`."}
+    label_overrides: dict | str | None = field(
+        default=None,
+        metadata={
+            "help": "Your own reading of corpus labels: a mapping of corpora to labels, or a YAML file with one (see "
+            "`corpora labels`)."
+        },
     )
     split: str = field(
         default="auto",
@@ -197,7 +227,20 @@ class DataArguments:
         default="random",
         metadata={"help": "Where long clips are cropped: at a random place in training only, or all at the start."},
     )
+    augmentation: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Random changes of training clips, in this order: names of transforms (gaussian_snr, room ...), "
+            "in YAML also mappings {name, p, ...}, see hf_emotion.data.augmentation.Augmentation."
+        },
+    )
     cache_dir: str | None = field(default=None, metadata={"help": "Where prepared corpora are cached."})
+
+    def __post_init__(self):
+        if self.augmentation is not None:
+            check_augmentation(self.augmentation)
+        if self.subsample_labels and self.label_column == "votes":
+            raise ValueError("`subsample_labels` needs one label for each utterance, but `label_column` is votes.")
 
 
 @dataclass
@@ -230,14 +273,29 @@ class ModelArguments:
         default=True, metadata={"help": "Freeze the original layers of an expanded model."}
     )
 
+    adapter: str | None = field(
+        default=None,
+        metadata={
+            "help": "Train an adapter instead of the encoder: lora, dora or another method of peft; head_only trains "
+            "the head without one. The folder of the run gets the merged model, and the adapter beside it."
+        },
+    )
+    adapter_options: dict | str | None = field(
+        default=None, metadata={"help": "Options of the method, such as {r: 8, lora_alpha: 16}."}
+    )
+    adapter_target_modules: list[str] | None = field(
+        default=None, metadata={"help": "Linear layers with an adapter; query, key and value by default."}
+    )
+    adapter_head: str = field(
+        default="train",
+        metadata={"help": "Train the head as it is, or adapt its linear layers too.", "choices": ["train", "adapt"]},
+    )
+
     def __post_init__(self):
-        if isinstance(self.config_overrides, str):
-            try:
-                self.config_overrides = json.loads(self.config_overrides)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"`config_overrides` is no JSON ({error}): {self.config_overrides}") from error
-        if not isinstance(self.config_overrides, dict | None):
-            raise ValueError(f"`config_overrides` must map config fields to values, but is {self.config_overrides!r}.")
+        self.config_overrides = _mapping("config_overrides", self.config_overrides, "config fields")
+        self.adapter_options = _mapping("adapter_options", self.adapter_options, "options")
+        if self.adapter is None and (self.adapter_options or self.adapter_target_modules):
+            raise ValueError("`adapter_options` and `adapter_target_modules` need an `adapter`, for example lora.")
         if self.model_name_or_path is None and self.config_name is None:
             raise ValueError(
                 "The experiment names no model: set `model_name_or_path` (a checkpoint) or `config_name` (an "
@@ -261,3 +319,15 @@ class RunArguments:
     dry_run: bool = field(
         default=False, metadata={"help": "Check the experiment without weights and data, print it, and stop."}
     )
+
+
+def _mapping(name: str, value: Any, keys: str) -> dict[str, Any] | None:
+    """The value of a field that is a mapping in YAML and JSON on the command line."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"`{name}` is no JSON ({error}): {value}") from error
+    if not isinstance(value, dict | None):
+        raise ValueError(f"`{name}` must map {keys} to values, but is {value!r}.")
+    return value

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from transformers import PreTrainedModel
 
 from .arguments import EmotionTrainingArguments
+from .data.augmentation import check_augmentation
 from .data.loading import corpus_facts
 from .data.splits import STRATEGIES
 from .experiment import Step
 from .experiment_corpora import MANIFEST, declared_label_names, requested_corpora
+from .experiment_loss import check_loss
 from .experiment_model import meta_classifier
 
 
@@ -37,6 +39,10 @@ def check_experiment(step: Step) -> str:
     labels = declared_label_names(step.data)
     if labels is not None and len(labels) < 2:
         raise ValueError(f"{step.name}: {len(labels)} label(s) in {step.data.label_column!r}; it takes two or more.")
+    # other classes than these six are those that occur in the data, which may lack some of the declared ones
+    check_loss(
+        step.data, step.training, len(labels) if labels and step.data.label_column == "arousal_valence" else None
+    )
     model = checked_model(step, labels or _PLACEHOLDERS)
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
     trained = sum(size for size, is_trained in sizes if is_trained)
@@ -54,6 +60,10 @@ def check_experiment(step: Step) -> str:
         "training": _training(step.training, len(corpora)),
         "output": step.output_dir,
     }
+    if step.data.augmentation:
+        rows["augmentation"] = ", ".join(
+            f"{item['name']} (p={item['p']:g})" for item in check_augmentation(step.data.augmentation)
+        )
     width = max(map(len, rows))
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows.items())
 

@@ -3,7 +3,7 @@
 import difflib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ from .emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest"
+
+# Votes that name no emotion: they are no classes, as in EMO-SUPERB.
+_NO_EMOTIONS = ("other", "unknown")
 
 
 @dataclass
@@ -177,7 +180,30 @@ def _split(
 
 def _labelled(rows: datasets.Dataset, label_column: str) -> datasets.Dataset:
     labels = rows[label_column][:]
-    return rows.select([index for index, label in enumerate(labels) if label is not None])
+    has_label = voted_emotions if label_column == "votes" else lambda label: label is not None
+    return rows.select([index for index, label in enumerate(labels) if has_label(label)])
+
+
+def voted_emotions(ballot: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """The emotions that an utterance got votes for, those with the most votes first, else in canonical order.
+
+    Args:
+        ballot (`Sequence[Mapping]`, *optional*): its entry in the column `votes`, a list of `{"label", "count"}`.
+
+    Example:
+
+    ```python
+    >>> votes = {"sadness": 2, "anger": 2, "fear": 3, "other": 4}
+    >>> voted_emotions([{"label": label, "count": count} for label, count in votes.items()])
+    ['fear', 'anger', 'sadness']
+
+    ```
+    """
+    counts: Counter[str] = Counter()
+    for vote in ballot or ():
+        counts[vote["label"]] += vote["count"]
+    voted = [name for name in EMOTIONS if counts[name] > 0 and name not in _NO_EMOTIONS]
+    return sorted(voted, key=lambda name: -counts[name])
 
 
 def subsample_labels(rows: datasets.Dataset, label_column: str, seed: int) -> datasets.Dataset:
@@ -195,7 +221,8 @@ def subsample_labels(rows: datasets.Dataset, label_column: str, seed: int) -> da
 def label_names(data_args: DataArguments, corpora: Sequence[ExperimentCorpus] = ()) -> list[str]:
     """
     Class names of an experiment in the order of the outputs: the six arousal x valence classes as published, or the
-    labels that occur in the loaded corpora, emotions in canonical order and corpus labels in alphabetical order.
+    labels that occur in the loaded corpora, emotions in canonical order and corpus labels in alphabetical order. For
+    votes they are the emotions that any utterance got a vote for.
 
     Raises:
         `ValueError`: if the corpora have fewer than two labels.
@@ -203,7 +230,8 @@ def label_names(data_args: DataArguments, corpora: Sequence[ExperimentCorpus] = 
     if data_args.label_column == "arousal_valence":
         return list(AROUSAL_VALENCE_CLASSES)
     column = data_args.label_column
-    found = {label for corpus in corpora for part in corpus.parts.values() for label in part[column][:]}
+    labels = (label for corpus in corpora for part in corpus.parts.values() for label in part[column][:])
+    found = {name for ballot in labels for name in voted_emotions(ballot)} if column == "votes" else set(labels)
     if len(found) < 2:
         raise ValueError(f"The corpora have the label(s) {sorted(found)} in column {column!r}; it takes two or more.")
     return _ordered(found, column)
@@ -214,13 +242,16 @@ def declared_label_names(data_args: DataArguments) -> list[str] | None:
     if data_args.label_column == "arousal_valence":
         return list(AROUSAL_VALENCE_CLASSES)
     found: set[str] = set()
-    overrides = load_label_overrides(data_args.label_overrides) if data_args.label_overrides else {}
+    given = data_args.label_overrides or {}
+    overrides = load_label_overrides(given) if isinstance(given, str) else given
     for corpus in requested_corpora(data_args):
         facts = corpus_facts(corpus.name)
         if not facts.labels:
             return None
         labels = override_labels(facts, overrides).labels
         found |= set(labels) if data_args.label_column == "raw_label" else set(filter(None, labels.values()))
+    if data_args.label_column == "votes":
+        found -= set(_NO_EMOTIONS)
     return _ordered(found, data_args.label_column)
 
 

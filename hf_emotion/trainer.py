@@ -32,6 +32,7 @@ from .checkpoint_folders import (
     publish_checkpoint,
 )
 from .data.mixture import CorpusMixture, MultiCorpusBatchSampler, evaluation_order
+from .experiment_loss import trainer_loss
 from .metrics import load_metric
 
 
@@ -66,8 +67,8 @@ class EmotionTrainer(Trainer):
         compute_metrics (`Callable[[EvalPrediction], dict]`, *optional*):
             Further metrics, from logits and labels in the order of the dataset.
         **kwargs:
-            Further arguments of `transformers.Trainer`, such as `processing_class`, `compute_loss_func` (called with
-            model outputs and labels, returns the mean loss of a batch) and `callbacks`.
+            Further arguments of `transformers.Trainer`, such as `processing_class`, `callbacks` and
+            `compute_loss_func` (of outputs and labels, the mean loss of a batch), unless `args` name a `loss`.
 
     Raises:
         TypeError: `args` are not [`EmotionTrainingArguments`].
@@ -110,6 +111,7 @@ class EmotionTrainer(Trainer):
             eval_dataset = datasets.concatenate_datasets(list(eval_dataset.values()))
         self._is_saving = False
         self._eval_dataloader: DataLoader | None = None
+        kwargs["compute_loss_func"] = trainer_loss(args, kwargs.get("compute_loss_func"))
         super().__init__(
             model,
             args,

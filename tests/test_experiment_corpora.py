@@ -1,6 +1,7 @@
 """Promises about the corpora of an experiment: which ones a list names, how they are labelled, split and described."""
 
 import csv
+import json
 import re
 from collections import Counter
 
@@ -187,6 +188,20 @@ class TestLoading:
         assert "neutral" in declared_label_names(data_args("ravdess", **options))
         assert "calm" not in declared_label_names(data_args("ravdess", **options))
 
+    def test_utterances_without_a_vote_for_an_emotion_are_left_out_and_counted(self, load, tmp_path, caplog):
+        caplog.set_level("INFO")
+        ballots = [{"anger": 2, "joy": 1}, {"other": 3}, None, {"sadness": 1, "other": 2}, {"joy": 0, "fear": 1}] * 4
+        for number in range(20):
+            write_noise(tmp_path / "calls" / f"{number:02d}.wav")
+        rows = [
+            {"path": f"{number:02d}.wav", "label": "other", "votes": ballot} for number, ballot in enumerate(ballots)
+        ]
+        (tmp_path / "calls" / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        (corpus,) = load({"name": "manifest", "data_dir": str(tmp_path / "calls")}, label_column="votes")
+        assert sum(map(len, corpus.parts.values())) == 12
+        assert "calls: 8 utterances have no votes and are left out" in caplog.text
+        assert label_names(data_args(label_column="votes"), [corpus]) == ["anger", "joy", "fear", "sadness"]
+
     def test_a_corpus_without_any_label_is_refused(self, load, manifest):
         with pytest.raises(
             ValueError, match="calls has no training utterance with a label in column 'arousal_valence'"
@@ -253,3 +268,10 @@ class TestLabels:
         assert set(urdu) < set(declared_label_names(data_args("urdu", "ravdess", label_column="emotion")))
         assert declared_label_names(data_args("urdu", label_column="raw_label")) == ["A", "H", "N", "S"]
         assert declared_label_names(data_args("urdu", "manifest", label_column="emotion")) is None
+
+    def test_votes_for_no_emotion_are_no_class(self):
+        emotions, votes = (
+            declared_label_names(data_args("iemocap", label_column=name)) for name in ("emotion", "votes")
+        )
+        assert set(emotions) - set(votes) <= {"other", "unknown"}
+        assert not set(votes) & {"other", "unknown"}

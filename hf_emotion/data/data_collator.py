@@ -11,13 +11,14 @@ import numpy as np
 import torch
 
 from ..emotions import arousal_valence_class
-from .audio import load_audio
+from .segmentation import load_segment
+from .soft_labels import vote_distribution
 
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
-LABEL_COLUMNS = ("arousal_valence", "emotion", "raw_label")
+LABEL_COLUMNS = ("arousal_valence", "emotion", "raw_label", "votes")
 CROPS = ("random", "start")
 
 
@@ -90,9 +91,11 @@ class EmotionDataCollator:
         label2id (`dict[str, int]`, *optional*):
             Class ids; without it, no labels are returned.
         label_column (`str`, *optional*, defaults to `"arousal_valence"`):
-            `"arousal_valence"`, `"emotion"` or `"raw_label"`.
+            `"arousal_valence"`, `"emotion"`, `"raw_label"`, or `"votes"`: the shares of each row's votes for the
+            classes, see [`~hf_emotion.data.soft_labels.vote_distribution`]. Other votes do not count.
         soft_labels (`bool`, *optional*, defaults to `False`):
-            Return the distribution of each row's `votes` over the classes; rows without votes give a one-hot row.
+            Return the distribution of each row's `votes` over the classes that `label_column` names, which must hold
+            all of them; rows without votes give a one-hot row.
         max_duration_seconds (`float`, *optional*):
             Longer clips are cropped to this duration.
         crop (`str`, *optional*):
@@ -112,7 +115,7 @@ class EmotionDataCollator:
         `dict[str, torch.Tensor]`: `input_values` `(batch_size, num_samples)` float32 with `attention_mask` of the same
         shape (always, also where the extractor would leave it out: without it, padding changes the result), or
         `input_features` for extractors that compute a spectrogram of fixed size; `labels` `(batch_size,)` int64, or
-        `(batch_size, num_classes)` float32 with `soft_labels`.
+        `(batch_size, num_classes)` float32 with `soft_labels` or the label column `votes`.
 
     Raises:
         ValueError: An option is unknown, a label is unknown or missing, or an audio file cannot be decoded; the
@@ -162,6 +165,8 @@ class EmotionDataCollator:
                 )
         if self.soft_labels and self.label2id is None:
             raise ValueError("soft_labels=True needs label2id, which says the class of each column.")
+        if self.soft_labels and self.label_column == "votes":
+            raise ValueError('label_column "votes" gives soft labels of its own: leave out soft_labels.')
         if self.soft_labels and self.label_column == "raw_label":
             raise ValueError(
                 'Votes hold canonical emotions: soft_labels=True needs label_column "emotion" or "arousal_valence".'
@@ -179,7 +184,7 @@ class EmotionDataCollator:
         """Features of one row: a waveform `(num_samples,)`, or a spectrogram."""
         sampling_rate = self.feature_extractor.sampling_rate
         try:
-            waveform = load_audio(row["audio"], sampling_rate)
+            waveform = load_segment(row, sampling_rate)
         except (OSError, TypeError, ValueError) as error:
             raise ValueError(
                 f"Cannot read the audio of {_describe(row)}: {error} Restore the file, or leave the utterance out "
@@ -222,6 +227,8 @@ class EmotionDataCollator:
         return {name: padded[name], "attention_mask": padded["attention_mask"]}
 
     def _labels(self, rows: Sequence[Mapping[str, Any]], label2id: Mapping[str, int]) -> torch.Tensor:
+        if self.label_column == "votes":
+            return torch.from_numpy(np.concatenate([self._vote_shares(row, label2id) for row in rows])).float()
         if not self.soft_labels:
             return torch.tensor([self._class_id(row, row.get(self.label_column), label2id) for row in rows])
         distributions = torch.zeros(len(rows), max(label2id.values()) + 1)
@@ -234,6 +241,12 @@ class EmotionDataCollator:
             if not votes:
                 distribution[self._class_id(row, row.get(self.label_column), label2id)] = 1
         return distributions / distributions.sum(-1, keepdim=True)
+
+    def _vote_shares(self, row: Mapping[str, Any], label2id: Mapping[str, int]) -> np.ndarray:
+        try:
+            return vote_distribution([row.get("votes")], sorted(label2id, key=label2id.__getitem__))
+        except ValueError as error:
+            raise ValueError(f"Cannot label {_describe(row)}: {error}") from error
 
     def _class_id(self, row: Mapping[str, Any], label: str | None, label2id: Mapping[str, int]) -> int:
         if label is None or label not in label2id:

@@ -32,7 +32,7 @@ from hf_emotion.data.data_collator import EmotionDataCollator, minimum_input_sam
 from hf_emotion.data.splits import PARTS
 from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES, canonical_emotion
 from hf_emotion.evaluation import evaluate_predictions, format_report, save_metrics
-from hf_emotion.experiment_corpora import ExperimentCorpus, load_experiment_corpora
+from hf_emotion.experiment_corpora import ExperimentCorpus, load_experiment_corpora, voted_emotions
 from hf_emotion.plots import save_report_figures
 from hf_emotion.predictions import METADATA_COLUMNS, load_predictions, predictions_table, save_predictions
 from hf_emotion.run_record import CORPORA_FILE, METRICS_FILE, PREDICTIONS_FILE, recorded_config
@@ -162,7 +162,10 @@ def predict_corpora(args: EvaluationArguments, data_args: DataArguments) -> pd.D
         output = _trainer(model, extractor, classes, args, data_args, unused_dir).predict(rows)
     metadata = rows.select_columns(list(METADATA_COLUMNS)).to_pandas()
     return predictions_table(
-        metadata, labels=rows[data_args.label_column][:], classes=classes, logits=np.asarray(output.predictions)
+        metadata,
+        labels=_true_labels(rows, data_args.label_column, classes),
+        classes=classes,
+        logits=np.asarray(output.predictions),
     )
 
 
@@ -175,7 +178,7 @@ def _label_column(names: Sequence[str]) -> str:
 
 def _corpus_labels(names: Sequence[str], label_column: str) -> list[str]:
     """Class names as the corpora write them: `angry` becomes `anger`."""
-    return (_canonical(names) if label_column == "emotion" else None) or list(names)
+    return (_canonical(names) if label_column in ("emotion", "votes") else None) or list(names)
 
 
 def _canonical(names: Sequence[str]) -> list[str] | None:
@@ -186,8 +189,16 @@ def _canonical(names: Sequence[str]) -> list[str] | None:
     return emotions if len(set(emotions)) == len(names) else None
 
 
+def _true_labels(rows: datasets.Dataset, label_column: str, classes: Sequence[str]) -> list[str]:
+    """The true class of each utterance; of votes the class with the most, or any emotion if no class got one."""
+    if label_column != "votes":
+        return rows[label_column][:]
+    ballots = map(voted_emotions, rows[label_column][:])
+    return [next((emotion for emotion in voted if emotion in classes), voted[0]) for voted in ballots]
+
+
 def _with_known_label(rows: datasets.Dataset, label_column: str, classes: Sequence[str]) -> datasets.Dataset:
-    labels = rows[label_column][:]
+    labels = _true_labels(rows, label_column, classes)
     unknown = Counter(label for label in labels if label not in classes)
     kept = [index for index, label in enumerate(labels) if label in classes]
     if not kept:

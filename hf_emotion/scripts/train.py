@@ -23,13 +23,16 @@ from accelerate import PartialState
 from transformers import EarlyStoppingCallback, PreTrainedModel
 from transformers.trainer import TRAINING_ARGS_NAME
 
+from hf_emotion.adapters import merge_adapter
 from hf_emotion.checkpoint_folders import last_checkpoint
+from hf_emotion.data.augmentation import Augmentation
 from hf_emotion.data.data_collator import EmotionDataCollator, minimum_input_samples
 from hf_emotion.evaluation import format_report, load_metrics
 from hf_emotion.experiment import Step, load_experiment
 from hf_emotion.experiment_check import check_experiment
 from hf_emotion.experiment_corpora import ExperimentCorpus, label_names, load_experiment_corpora
-from hf_emotion.experiment_model import prepare_feature_extractor, prepare_model
+from hf_emotion.experiment_loss import check_loss, set_class_weights
+from hf_emotion.experiment_model import HEAD_ONLY, prepare_feature_extractor, prepare_model
 from hf_emotion.predictions import METADATA_COLUMNS, predictions_table
 from hf_emotion.run_record import METRICS_FILE, is_finished, record_config, recorded_config, write_run_record
 from hf_emotion.scripts.cpu_processes import start_cpu_processes
@@ -77,6 +80,7 @@ def run_step(step: Step) -> dict:
     if not tested:
         raise ValueError("No corpus has a labelled test utterance. Choose another `split`, or a larger `test_size`.")
     labels = label_names(step.data, corpora)
+    check_loss(step.data, step.training, len(labels))
     transformers.set_seed(step.training.seed)
     model = prepare_model(step.model, labels)
     extractor = prepare_feature_extractor(step.model, model)
@@ -87,6 +91,11 @@ def run_step(step: Step) -> dict:
     started = time.perf_counter()
     result = trainer.train(resume_from_checkpoint=_checkpoint(step))
     seconds = time.perf_counter() - started
+    if step.model.adapter not in (None, HEAD_ONLY):
+        adapter_dir = output_dir / "adapter" if step.training.should_save else None
+        trainer.model = trainer.model_wrapped = merge_adapter(
+            trainer.accelerator.unwrap_model(trainer.model), adapter_dir
+        )
     trainer.save_model()
     if step.training.should_save:
         # a pickle of what experiment.yaml says in plain text
@@ -100,7 +109,7 @@ def run_step(step: Step) -> dict:
             output_dir,
             predictions_table(
                 _metadata(test),
-                labels=np.asarray(output.label_ids).tolist(),
+                labels=_class_ids(np.asarray(output.label_ids)),
                 classes=labels,
                 logits=np.asarray(output.predictions),
             ),
@@ -125,6 +134,7 @@ def _trainer(
 ) -> EmotionTrainer:
     if step.training.mixing == "weighted" and step.training.corpus_weights is None:
         step.training.corpus_weights = [corpus.weight for corpus in corpora]
+    set_class_weights(step.data, step.training, corpora, labels)
     minimum = minimum_input_samples(model.config)
     collator = EmotionDataCollator(
         extractor,
@@ -132,6 +142,7 @@ def _trainer(
         label_column=step.data.label_column,
         max_duration_seconds=step.data.max_duration_seconds,
         crop=step.data.crop if step.data.max_duration_seconds else None,
+        augmentation=Augmentation(step.data.augmentation, extractor.sampling_rate) if step.data.augmentation else None,
         min_num_samples=minimum.clip,
         min_training_batch_samples=minimum.training_batch,
         seed=step.training.seed,
@@ -185,6 +196,11 @@ def _checkpoint(step: Step) -> str | None:
     if not _resumes(step):
         return None
     return last_checkpoint(step.output_dir) if resume in ("true", "True", True) else str(resume)
+
+
+def _class_ids(labels: np.ndarray) -> list[int]:
+    """Class ids, or of shares of votes the class with the largest."""
+    return (labels.argmax(-1) if labels.ndim > 1 else labels).tolist()
 
 
 def _metadata(rows: datasets.Dataset) -> pd.DataFrame:

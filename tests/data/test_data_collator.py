@@ -239,6 +239,17 @@ class TestLabels:
         with pytest.raises(ValueError, match="Label 'boredom'"):
             collator(soft_labels=True)([row([1.0], votes=[{"label": "boredom", "count": 1}])])
 
+    def test_the_label_column_votes_gives_the_shares_of_the_classes_in_their_order(self):
+        votes = [{"label": "sadness", "count": 3}, {"label": "anger", "count": 1}, {"label": "other", "count": 4}]
+        batch = collator(label2id={"sadness": 1, "anger": 0}, label_column="votes")([row([1.0], None, votes=votes)])
+        assert batch["labels"].tolist() == [[0.25, 0.75]]
+        assert batch["labels"].dtype == torch.float32
+
+    @pytest.mark.parametrize("votes", [None, [], [{"label": "other", "count": 4}]])
+    def test_an_utterance_without_a_vote_for_a_class_is_named(self, votes):
+        with pytest.raises(ValueError, match="Cannot label utterance u of corpus c: .*no vote for any of anger, joy"):
+            collator(label_column="votes")([row([1.0], votes=votes)])
+
 
 @pytest.mark.parametrize(
     ("options", "message"),
@@ -249,6 +260,7 @@ class TestLabels:
         ({"max_duration_seconds": 0, "crop": "start"}, "must be positive"),
         ({"soft_labels": True, "label2id": None}, "soft_labels=True needs label2id"),
         ({"soft_labels": True, "label_column": "raw_label"}, "Votes hold canonical emotions"),
+        ({"soft_labels": True, "label_column": "votes"}, "leave out soft_labels"),
     ],
 )
 def test_contradictory_options_are_refused(options, message):
