@@ -5,7 +5,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from .commands.calibrate import calibrate
+from .commands.compare import compare
 from .commands.corpora import corpora_app
+from .commands.ensemble import ensemble
 from .commands.evaluate import evaluate
 from .commands.predict import predict
 from .commands.train import train
@@ -52,5 +55,8 @@ def configure(
 app.command()(predict)
 app.command(context_settings=_FORWARD)(evaluate)
 app.command(context_settings=_FORWARD)(train)
+app.command()(ensemble)
 app.add_typer(corpora_app, name="corpora")
+app.command()(compare)
+app.command()(calibrate)
 app.command()(version)

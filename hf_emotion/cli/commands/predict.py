@@ -17,7 +17,8 @@ import typer
 
 if TYPE_CHECKING:
     import numpy as np
-    from transformers import AudioClassificationPipeline
+
+    from hf_emotion.clip_classifier import ClipClassifier, EnsembleClassifier
 
 # The second line are formats that libsndfile cannot read: they are reported, not passed over in silence.
 AUDIO_SUFFIXES = {
@@ -42,7 +43,9 @@ def predict(
     ],
     model: Annotated[
         str,
-        typer.Option("--model", help="Folder of a trained classifier, or its id on the Hub.", show_default=False),
+        typer.Option(
+            "--model", help="Folder of a trained classifier or an ensemble, or an id on the Hub.", show_default=False
+        ),
     ],
     top_k: Annotated[int, typer.Option("--top_k", min=1, help="Classes shown per file (csv: always all).")] = 3,
     batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Files per batch.")] = 8,
@@ -56,7 +59,6 @@ def predict(
 ) -> None:
     """Predict the emotions of audio files."""
     from hf_emotion.data.archive import header_duration
-    from hf_emotion.trained_classifier import class_names
 
     problems: list[str] = []
     clips: list[Clip] = []
@@ -69,7 +71,7 @@ def predict(
     if clips:
         classifier = _classifier(model, trust_remote_code)
         classify(clips, problems, classifier, batch_size)
-        _write_result([clip for clip in clips if clip.scores], class_names(classifier.model), layout, top_k, output)
+        _write_result([clip for clip in clips if clip.scores], classifier.classes, layout, top_k, output)
     if problems:
         typer.secho(f"\n{len(problems)} of {len(paths)} files could not be classified:", err=True, fg=typer.colors.RED)
         for problem in problems:
@@ -111,48 +113,34 @@ def classify(clips: Sequence[Clip], problems: list[str], classifier: Any, batch_
     decoded: list[Clip] = []
     by_length = sorted(clips, key=lambda clip: clip.duration, reverse=True)
     waveforms = _waveforms(by_length, decoded, problems, classifier)
-    results = classifier(waveforms, batch_size=_exact_batch_size(classifier, batch_size), top_k=None)
+    results = classifier(waveforms, batch_size=batch_size, top_k=None)
     # disable=None: no bar where stderr is not a terminal
     for number, scores in enumerate(tqdm(results, total=len(clips), unit="file", leave=False, disable=None)):
         decoded[number].scores = [(score["label"], score["score"]) for score in scores]
 
 
-def _classifier(model: str, trust_remote_code: bool) -> AudioClassificationPipeline:
+def _classifier(model: str, trust_remote_code: bool) -> ClipClassifier | EnsembleClassifier:
     import transformers
 
-    from hf_emotion.trained_classifier import load_trained_classifier
+    from hf_emotion.clip_classifier import load_clip_classifier
 
     transformers.utils.logging.disable_progress_bar()
-    network, extractor = load_trained_classifier(model, trust_remote_code=trust_remote_code)
-    return transformers.pipeline("audio-classification", model=network, feature_extractor=extractor)
+    return load_clip_classifier(model, trust_remote_code=trust_remote_code)
 
 
 def _waveforms(
     clips: Sequence[Clip], decoded: list[Clip], problems: list[str], classifier: Any
 ) -> Iterator[np.ndarray]:
-    import numpy as np
-
     from hf_emotion.data.audio import load_audio
-    from hf_emotion.data.data_collator import minimum_input_samples
 
-    minimum = minimum_input_samples(classifier.model.config).clip
     for clip in clips:
         try:
-            waveform = load_audio(clip.path, classifier.feature_extractor.sampling_rate)
+            waveform = load_audio(clip.path, classifier.sampling_rate)
         except (OSError, ValueError) as error:
             problems.append(str(error))
             continue
         decoded.append(clip)
-        yield np.pad(waveform, (0, max(0, minimum - len(waveform))))
-
-
-def _exact_batch_size(classifier: AudioClassificationPipeline, batch_size: int) -> int:
-    """1 where padding would change the result: no mask, or a group norm that averages over the padding."""
-    config, extractor = classifier.model.config, classifier.feature_extractor
-    takes_waveform = hasattr(config, "conv_kernel")
-    has_mask = getattr(extractor, "return_attention_mask", False)
-    norms_padding = getattr(config, "feat_extract_norm", None) == "group" and config.model_type != "exhubert"
-    return 1 if takes_waveform and (norms_padding or not has_mask) else batch_size
+        yield waveform
 
 
 def _write_result(clips: Sequence[Clip], classes: Sequence[str], layout: str, top_k: int, output: Path | None) -> None:
