@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .fairness import fairness_gaps, format_fairness
 from .metrics import confusion_statistics as statistics
 from .metrics.confidence_interval import bootstrap_confusions, percentile_interval
 from .metrics.equal_error_rate import class_equal_error_rates
@@ -63,7 +64,8 @@ def evaluate_predictions(
     `recall` and `support` per class, `intervals` of UAR, macro-F1 and accuracy, and `interval_unit`. None stands for
     "undefined". Intervals resample speakers, or utterances where fewer than three speakers are known, separately
     within each corpus, so that the mixture of corpora stays as it is. `mean_corpus_uar` is the mean of the corpora's
-    UARs, the "average" of the ExHuBERT paper (Table 1).
+    UARs, the "average" of the ExHuBERT paper (Table 1). `fairness` holds the gaps between groups of speakers, see
+    [`~hf_emotion.fairness.fairness_gaps`].
 
     Args:
         frame (`pd.DataFrame`): A predictions table, see [`predictions_table`].
@@ -73,8 +75,8 @@ def evaluate_predictions(
         confidence (`float`, *optional*, defaults to 0.95): Coverage of the intervals.
 
     Returns:
-        `dict`: Keys `classes, overall, mean_corpus_uar, per_corpus, per_gender, per_corpus_gender, confusion,
-        bootstrap`; plain numbers, strings, lists and None throughout, so that it can be written as JSON.
+        `dict`: Keys `classes, overall, mean_corpus_uar, per_corpus, per_gender, per_corpus_gender, fairness,
+        confusion, bootstrap`; plain numbers, strings, lists and None throughout, so that it can be written as JSON.
 
     Raises:
         ValueError: See [`check_predictions`].
@@ -95,6 +97,9 @@ def evaluate_predictions(
             name: {str(gender): scorer.score(rows) for gender, rows in part.groupby("gender", sort=True)}
             for name, part in corpora.items()
         },
+        "fairness": _plain(
+            fairness_gaps(frame, classes, seed=seed, num_resamples=num_resamples, confidence=confidence)
+        ),
         "confusion": {
             "overall": scorer.confusion(frame).tolist(),
             "per_corpus": {name: scorer.confusion(part).tolist() for name, part in corpora.items()},
@@ -127,7 +132,7 @@ def format_report(report: Mapping[str, Any]) -> str:
         report (`Mapping`): What [`evaluate_predictions`] returns.
 
     Returns:
-        `str`: Lines for each corpus, for the corpora together and for each gender.
+        `str`: Lines for each corpus, the corpora together and each gender, then the gaps between groups of speakers.
     """
     coverage = f"{100 * report['bootstrap']['confidence']:g} % CI"
     header = _line("corpus", f"UAR [{coverage}]", "macro-F1", "acc.", "chance", "utts.", "spk.")
@@ -136,7 +141,8 @@ def format_report(report: Mapping[str, Any]) -> str:
     note = f"Intervals: percentile bootstrap, {report['bootstrap']['num_resamples']} resamples of speakers"
     if is_marked:
         note += f"\n{_UTTERANCE_MARK} utterances resampled where a corpus has fewer than three known speakers"
-    return "\n".join([header, rule, *(row or rule for row in rows), rule, note])
+    gaps = format_fairness(report["fairness"]) if "fairness" in report else ""  # older reports have none
+    return "\n".join([header, rule, *(row or rule for row in rows), rule, note, *([rule, gaps] if gaps else [])])
 
 
 def _report_rows(report: Mapping[str, Any]) -> Iterator[str]:

@@ -180,6 +180,7 @@ def limitations(facts: RunFacts, few_speakers: int) -> list[str]:
         unknown = [f"`{name}`" for name, count in numbers.items() if count is None]
         if unknown:
             found.append(f"The speakers of {', '.join(unknown)} are unknown, so intervals there are too narrow.")
+        found += _uneven_scores(facts.report)
         absent = _untested_classes(facts)
         if absent:
             found.append(
@@ -227,6 +228,26 @@ def _scores(part):
 def _untested_classes(facts):
     support = facts.report["overall"]["support"]
     return [f"`{name}`" for name in facts.classes if not support.get(name)]
+
+
+def _uneven_scores(report):
+    """Differences between people and between languages; reports of older versions do not know them."""
+    gaps = report.get("fairness")
+    if gaps is None:
+        return
+    speakers, language = gaps["speaker"], gaps["language"]["uar"]
+    if speakers["gap"] is not None:
+        worst = speakers["worst"][0]["uar"]
+        yield (
+            f"It works unevenly: the unweighted average recall of {speakers['num_scored']} test speakers ranges from "
+            f"{_percent(worst)} % to {_percent(worst + speakers['gap'])} %."
+        )
+    if language is not None:
+        low, high = (f"{100 * end:+.1f}" for end in language["interval"])
+        yield (
+            f"The unweighted average recall in {language['best']} is {100 * language['gap']:.1f} points "
+            f"[{low}, {high}] above that in {language['worst']}, on the classes that all test languages have."
+        )
 
 
 def _gap(parts):

@@ -15,6 +15,9 @@ import numpy as np
 import pandas as pd
 
 
+# In the folder of a run: the test parts, and the validation parts where something was fitted on them.
+PREDICTIONS_FILE = "predictions.parquet"
+VALIDATION_PREDICTIONS_FILE = "validation_predictions.parquet"
 METADATA_COLUMNS = ("utterance_id", "corpus", "speaker_id", "gender")
 PROBABILITY_PREFIX = "probability_"
 

@@ -21,11 +21,10 @@ from .evaluation import evaluate_predictions, save_metrics
 from .experiment_corpora import MANIFEST, ExperimentCorpus
 from .model_card import CorpusUse, RunFacts, build_model_card
 from .plots import save_report_figures
-from .predictions import save_predictions
+from .predictions import PREDICTIONS_FILE, save_predictions
 
 
 METRICS_FILE = "metrics.json"
-PREDICTIONS_FILE = "predictions.parquet"
 CONFIG_FILE = "experiment.yaml"
 CORPORA_FILE = "corpora.json"
 ENVIRONMENT_FILE = "environment.json"

@@ -285,3 +285,24 @@ def test_template_metadata_block_is_filled_by_the_facts_alone():
     block = template.split("---")[1].strip()
     assert block == "{{ metadata }}"
     assert yaml.safe_load(template.split("---")[2].splitlines()[0] or "null") is None
+
+
+def test_uneven_scores_are_limitations(facts, report):
+    speakers = [
+        {"corpus": "emodb", "speaker_id": "a", "uar": 0.25, "num_utterances": 20, "num_classes": 5},
+    ]
+    language = {"best": "de", "worst": "en", "gap": 0.125, "interval": [0.02, 0.2]}
+    facts.report = report | {
+        "fairness": {
+            "speaker": {"num_scored": 8, "gap": 0.5, "worst": speakers},
+            "language": {"uar": language},
+        }
+    }
+    card = build_model_card(facts).content
+    assert "recall of 8 test speakers ranges from 25.0 % to 75.0 %" in card
+    assert "recall in de is 12.5 points [+2.0, +20.0] above that in en" in card
+
+
+def test_reports_without_gaps_still_make_a_card(facts, report):
+    facts.report = {name: value for name, value in report.items() if name != "fairness"}
+    assert "works unevenly" not in build_model_card(facts).content

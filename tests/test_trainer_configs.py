@@ -66,7 +66,7 @@ def test_an_experiment_is_flat(path):
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     for scope in (values, *values.get("steps", [])):
         nested = {name for name, value in scope.items() if isinstance(value, dict)}
-        assert nested <= {"config_overrides"}
+        assert nested <= {"config_overrides", "adapter_options", "label_overrides", "loss_options"}
     assert "${" not in str(values)
 
 
@@ -120,3 +120,22 @@ def test_the_command_line_checks_an_experiment():
     assert run.returncode == 0, run.stderr
     assert "643.20 M, 336.68 M trained" in run.stdout
     assert "2: ravdess, urdu" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("mode", "trained"),
+    [
+        ("full_fine_tuning", 315_703_201),  # with eight classes, 25 layer weights and the mask embedding
+        ("lora_qkv", 1_179_648 + 264_456 + 25),  # r = 8 on 72 layers, and the head with its layer weights
+        ("lora_classifier", 8 * (1024 + 256) + 8 * (256 + 8)),
+        ("classifier_only", 264_456 + 25),
+    ],
+)
+@pytest.mark.parametrize("split", ["random_80_20", "speaker_independent"])
+def test_the_modes_of_the_lora_paper_train_what_they_say(mode, trained, split):
+    (step,) = steps_of(REPO / "trainer_configs" / "lora_hubert" / f"{mode}_{split}.yaml")
+    model = checked_model(step, [f"class {number}" for number in range(8)])
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    assert sum(size for size, is_trained in sizes if is_trained) == trained
+    assert sum(size for size, _ in sizes) >= 315_703_201
+    assert (step.data.split == "speaker_independent") is (split == "speaker_independent")
