@@ -11,11 +11,11 @@ import os
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, PreTrainedModel
+from transformers import AutoConfig, HubertModel, PreTrainedConfig, PreTrainedModel
 
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def add_adapter(
     method: str = "lora",
     *,
     target_modules: str | Sequence[str] | None = None,
-    head: Literal["train", "adapt"] = "train",
+    head: str = "train",
     **options: Any,
 ) -> PeftModel:
     """
@@ -87,6 +87,7 @@ def add_adapter(
         targets += [name for name in _linear_layers(model) if not name.startswith(f"{encoder}.")]
     if not targets:
         raise ValueError("There is nothing to adapt: target_modules is empty and head='train'. Use `train_head_only`.")
+    _freeze_feature_encoder(model)
     config = _peft_config(method, targets, modules if head == "train" else None, options)
     adapted = _with_whole_head()(model, config)
     if head == "train":
@@ -98,6 +99,7 @@ def add_adapter(
 def train_head_only(model: PreTrainedModel) -> PreTrainedModel:
     """Freeze the encoder of a classifier, in place; the head is trained as it is. No adapter."""
     model.requires_grad_(False)
+    _freeze_feature_encoder(model)
     modules, parameters = _head(model, encoder_name(model))
     for name in modules:
         model.get_submodule(name).requires_grad_(True)
@@ -140,13 +142,26 @@ def load_adapted_classifier(
     checkpoint = os.fspath(base_model or adapter_config.base_model_name_or_path)
     classifier = getattr(import_module(mapping["parent_library"]), mapping["base_model_class"])
     config = AutoConfig.from_pretrained(folder)
-    model, info = classifier.from_pretrained(
-        checkpoint, config=config, ignore_mismatched_sizes=True, output_loading_info=True
-    )
-    saved = load_file(folder / _WEIGHTS_FILE)
-    _check_encoder(model, checkpoint, [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])], saved)
+    model, fresh = _load_encoder(classifier, checkpoint, config)
+    _check_encoder(model, checkpoint, fresh, load_file(folder / _WEIGHTS_FILE))
     adapted = _with_whole_head().from_pretrained(model, str(folder), is_trainable=is_trainable)
     return adapted.train(is_trainable)
+
+
+def merge_adapter(model: PeftModel, folder: str | os.PathLike[str] | None = None) -> PreTrainedModel:
+    """
+    A plain classifier with the same outputs, in place; the adapter is saved first, if `folder` says where.
+
+    Args:
+        model (`peft.PeftModel`):
+            What [`add_adapter`] returned.
+        folder (`str` or `os.PathLike`, *optional*):
+            Folder for the adapter.
+    """
+    if folder is not None:
+        model.save_pretrained(os.fspath(folder))
+    merged: Any = model
+    return merged.merge_and_unload()
 
 
 def encoder_name(model: PreTrainedModel) -> str:
@@ -172,14 +187,48 @@ def _check_origin(model: PreTrainedModel) -> None:
     problem = "it was not loaded from a checkpoint"
     if model.name_or_path:
         stored = AutoConfig.from_pretrained(model.name_or_path)
-        copies, wanted = (getattr(config, "num_copies_per_layer", None) for config in (stored, model.config))
-        if copies == wanted:
+        if _copies(stored) == _copies(model.config):
             return
         problem = f"{model.name_or_path} has not the copies of its layers"
     raise ValueError(
         f"An adapter is saved without the encoder, but the encoder of this {type(model).__name__} cannot be loaded "
         f"again: {problem}. Save the model first, load it from there, and add the adapter then."
     )
+
+
+def _freeze_feature_encoder(model: PreTrainedModel) -> None:
+    """Tell the CNN that it is frozen: otherwise transformers asks for gradients of the waveform."""
+    freeze = getattr(model, "freeze_feature_encoder", None)
+    if freeze is not None:
+        freeze()
+
+
+def _copies(config: PreTrainedConfig) -> list[int]:
+    copies = getattr(config, "num_copies_per_layer", None) or []
+    return copies if any(copies) else []
+
+
+def _load_encoder(
+    classifier: type[PreTrainedModel], checkpoint: str, config: PreTrainedConfig
+) -> tuple[PreTrainedModel, list[str]]:
+    """A classifier with the encoder of a checkpoint, and the names of its weights that are not from there."""
+    stored = AutoConfig.from_pretrained(checkpoint)
+    if _copies(stored) != _copies(config):
+        raise ValueError(
+            f"The adapter was trained on an encoder with {sum(_copies(config))} copies of layers, but {checkpoint} "
+            f"has {sum(_copies(stored))}. Pass the checkpoint that it was trained on as base_model."
+        )
+    if stored.model_type == "hubert" and config.model_type == "exhubert":
+        # a HuBERT that became an ExHuBERT without copies: the encoders have the same weights
+        model = classifier(config)
+        encoder = model.get_submodule(encoder_name(model))
+        encoder.load_state_dict(HubertModel.from_pretrained(checkpoint).state_dict())
+        return model, [name for name, _ in model.named_parameters() if not name.startswith("hubert.")]
+    loaded: Any = classifier.from_pretrained(
+        checkpoint, config=config, ignore_mismatched_sizes=True, output_loading_info=True
+    )
+    model, info = loaded
+    return model, [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
 
 
 def _head(model: PreTrainedModel, encoder: str) -> tuple[list[str], list[torch.nn.Parameter]]:

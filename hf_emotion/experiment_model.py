@@ -9,8 +9,12 @@ from transformers import AutoFeatureExtractor, PreTrainedModel, Wav2Vec2FeatureE
 from transformers.configuration_utils import PreTrainedConfig
 from transformers.feature_extraction_sequence_utils import SequenceFeatureExtractor
 
+from .adapters import add_adapter, train_head_only
 from .arguments import ModelArguments
 from .models.classifier import build_classifier, classifier_config, load_classifier
+
+
+HEAD_ONLY = "head_only"
 
 
 def prepare_model(model_args: ModelArguments, labels: Sequence[str]) -> PreTrainedModel:
@@ -36,12 +40,11 @@ def prepare_model(model_args: ModelArguments, labels: Sequence[str]) -> PreTrain
                 "experiment, run that first."
             )
         model = load_classifier(source, labels, **overrides)
-    prepare_parameters(model, model_args)
-    return model
+    return prepare_parameters(model, model_args)
 
 
-def prepare_parameters(model: Any, model_args: ModelArguments) -> None:
-    """Expand and freeze in place. Works on the meta device."""
+def prepare_parameters(model: Any, model_args: ModelArguments) -> Any:
+    """Expand, freeze and adapt. Works on the meta device. Returns the model, or the `peft.PeftModel` around it."""
     if model_args.expand_num_copies:
         if model.config.model_type != "exhubert":
             raise ValueError(
@@ -59,6 +62,17 @@ def prepare_parameters(model: Any, model_args: ModelArguments) -> None:
                 f"{type(model).__name__} has no CNN on the waveform: set `freeze_feature_encoder: false`."
             )
         model.freeze_feature_encoder()
+    if model_args.adapter == HEAD_ONLY:
+        return train_head_only(model)
+    if model_args.adapter is not None:
+        return add_adapter(
+            model,
+            model_args.adapter,
+            target_modules=model_args.adapter_target_modules,
+            head=model_args.adapter_head,
+            **(model_args.adapter_options if isinstance(model_args.adapter_options, dict) else {}),
+        )
+    return model
 
 
 def prepare_feature_extractor(model_args: ModelArguments, model: PreTrainedModel) -> SequenceFeatureExtractor:
@@ -93,6 +107,4 @@ def meta_classifier(
         config = classifier_config(str(name), labels, **overrides)
     else:
         config = type(start_config).from_dict(start_config.to_dict() | overrides)
-    model = build_classifier(config, device="meta")
-    prepare_parameters(model, model_args)
-    return model
+    return prepare_parameters(build_classifier(config, device="meta"), model_args)

@@ -19,6 +19,7 @@ PUBLISHED_ARCHITECTURES: dict[str, dict] = {
     "facebook/hubert-base-ls960": {"model_type": "hubert"},
     "facebook/hubert-large-ls960-ft": {"model_type": "hubert", **_LARGE_WAVE},
     "facebook/hubert-large-ll60k": {"model_type": "hubert", **_LARGE_WAVE},
+    "superb/hubert-large-superb-er": {"model_type": "hubert", **_LARGE_WAVE, "use_weighted_layer_sum": True},
     "facebook/hubert-xlarge-ls960-ft": {"model_type": "hubert", **_XLARGE_WAVE},
     "facebook/wav2vec2-xls-r-300m": {"model_type": "wav2vec2", **_LARGE_WAVE},
     "facebook/wav2vec2-xls-r-1b": {"model_type": "wav2vec2", **_XLARGE_WAVE},

@@ -212,7 +212,8 @@ class ExHubertFeatureEncoder(HubertFeatureEncoder):
         # only in training: in eval mode, freezing the CNN must not change the last bit of the logits
         if not self.training or input_values.device.type != "cpu" or torch.compiler.is_compiling():
             return False
-        return not (input_values.requires_grad or any(parameter.requires_grad for parameter in self.parameters()))
+        trains = self._requires_grad or any(parameter.requires_grad for parameter in self.parameters())
+        return not (trains or input_values.requires_grad)
 
     def _clip_by_clip(self, input_values: torch.Tensor, num_samples: torch.Tensor) -> torch.Tensor:
         # A clip fits into the caches of a CPU where a batch does not (512 channels at 3.2 kHz), and has no padding.
@@ -457,6 +458,7 @@ class ExHubertForSequenceClassification(ExHubertPreTrainedModel):
             info["missing_keys"] = {key for key in info["missing_keys"] if not key.startswith(HEAD_KEYS)}
         check_loading_info(cls.__name__, type(hubert).__name__, info)
         model.to(hubert.device)
+        model.name_or_path = hubert.name_or_path
         return model if labels is None else model.reset_classifier(labels)
 
     @can_return_tuple
