@@ -42,6 +42,15 @@ EXTRACTORS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As in the fresh process: the number of threads decides in which order a CPU adds."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
+
+
 @pytest.fixture(scope="module")
 def models():
     """A model of every family, all its parts in use."""
