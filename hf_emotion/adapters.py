@@ -7,6 +7,7 @@ the next load. Here everything outside the encoder is saved with the adapter.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Sequence
 from importlib import import_module
@@ -290,6 +291,7 @@ def _check_encoder(model: PreTrainedModel, checkpoint: str, fresh: Iterable[str]
         )
 
 
+@functools.cache
 def _with_whole_head() -> type[PeftModel]:
     """`PeftModel` that saves everything outside the encoder; a function, since peft is optional."""
     base: Any = _require_peft().PeftModel

@@ -1,5 +1,6 @@
 """Fixtures shared by the whole suite: where real speech lies, and a quiet, offline Hugging Face stack."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -44,3 +45,15 @@ def emo_superb_labels_dir() -> Path:
 def fixtures_dir() -> Path:
     """Folder with reference outputs of published code."""
     return _shared_folder("fixtures")
+
+
+@pytest.fixture(scope="module")
+def quiet_training():
+    """One thread, and the logging that was there before the training script set it up."""
+    import torch
+
+    num_threads, handlers, level = torch.get_num_threads(), logging.root.handlers[:], logging.root.level
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
+    logging.root.handlers[:], logging.root.level = handlers, level

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ def label_kinds(name: str) -> tuple[str, ...]:
 
     ```
     """
-    kinds: tuple[str, ...] = vars(loss_class(name))["label_kinds"]
-    return kinds
+    chosen: Any = loss_class(name)
+    return chosen.label_kinds
 
 
 def load_loss(name: str, **options) -> nn.Module:

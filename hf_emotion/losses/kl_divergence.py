@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
-from .inputs import check_same_shape, full_precision, label_distributions, mean_of_known
-from .label_smoothing import check_smoothing, smooth_distributions
+from .soft_label_cross_entropy import SoftLabelCrossEntropyLoss
 
 
-class KlDivergenceLoss(nn.Module):
+class KlDivergenceLoss(SoftLabelCrossEntropyLoss):
     """
     Kullback-Leibler divergence `KL(y || p) = sum_j y_j log(y_j / p_j)` of `p = softmax(z)` from distributions y.
 
@@ -38,19 +36,6 @@ class KlDivergenceLoss(nn.Module):
     ```
     """
 
-    label_kinds = ("distributions",)
-
-    def __init__(self, label_smoothing: float = 0.0, smoothing: str = "szegedy"):
-        super().__init__()
-        check_smoothing(label_smoothing, smoothing)
-        self.label_smoothing = label_smoothing
-        self.smoothing = smoothing
-
-    def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Mean over the utterances with a label; logits and labels have the shape `(batch_size, num_classes)`."""
-        check_same_shape(logits, labels, "distributions over the classes")
-        logits = full_precision(logits)
-        distributions, is_known = label_distributions(logits, labels)
-        targets = smooth_distributions(distributions, self.label_smoothing, self.smoothing)
-        divergences = torch.xlogy(targets, targets) - targets * logits.log_softmax(-1)
-        return mean_of_known(divergences.sum(-1), is_known)
+    def of_utterances(self, targets: torch.Tensor, log_probabilities: torch.Tensor) -> torch.Tensor:
+        """Divergence of every utterance, shape `(batch_size,)`."""
+        return (torch.xlogy(targets, targets) - targets * log_probabilities).sum(-1)

@@ -50,4 +50,8 @@ class SoftLabelCrossEntropyLoss(nn.Module):
         logits = full_precision(logits)
         distributions, is_known = label_distributions(logits, labels)
         targets = smooth_distributions(distributions, self.label_smoothing, self.smoothing)
-        return mean_of_known(-(targets * logits.log_softmax(-1)).sum(-1), is_known)
+        return mean_of_known(self.of_utterances(targets, logits.log_softmax(-1)), is_known)
+
+    def of_utterances(self, targets: torch.Tensor, log_probabilities: torch.Tensor) -> torch.Tensor:
+        """Loss of every utterance, shape `(batch_size,)`, from smoothed labels and log probabilities."""
+        return -(targets * log_probabilities).sum(-1)

@@ -1,13 +1,11 @@
 """`hf-emotion ensemble`, on runs that the training script left."""
 
 import json
-import logging
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import yaml
 
 from hf_emotion.data.loading import load_corpus
@@ -16,6 +14,9 @@ from hf_emotion.ensemble import load_ensemble
 from hf_emotion.predictions import load_predictions
 from hf_emotion.run_record import is_finished
 from hf_emotion.scripts import train
+
+
+pytestmark = pytest.mark.usefixtures("quiet_training")
 
 
 EXPERIMENT = """
@@ -35,16 +36,6 @@ use_cpu: true
 disable_tqdm: true
 """
 NAMES = ("seed_0", "seed_1", "seed_2")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quiet():
-    """One thread, and the logging that was there before the script set it up."""
-    num_threads, handlers, level = torch.get_num_threads(), logging.root.handlers[:], logging.root.level
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
-    logging.root.handlers[:], logging.root.level = handlers, level
 
 
 @pytest.fixture(scope="module")

@@ -49,11 +49,9 @@ def without_labels(labels, rows):
 
 
 def _modules(path):
-    return [
-        node.name
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "nn.Module" for base in node.bases)
-    ]
+    """Names of the losses that a file defines."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef) and node.name.endswith("Loss")]
 
 
 def test_registry_lists_exactly_the_files_that_define_a_loss():

@@ -1,7 +1,6 @@
 """The training script from end to end: two steps on tiny synthetic corpora, what they leave, and running again."""
 
 import json
-import logging
 import shutil
 from pathlib import Path
 
@@ -32,6 +31,9 @@ from hf_emotion.models.exhubert import ExHubertForSequenceClassification
 from hf_emotion.predictions import load_predictions
 from hf_emotion.scripts import train
 from tests.data.fake_audio import write_noise
+
+
+pytestmark = pytest.mark.usefixtures("quiet_training")
 
 
 EXPERIMENT = """
@@ -72,16 +74,6 @@ FILES = {
     "preprocessor_config.json",
     "training_curve.png",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quiet():
-    """One thread, and the logging that was there before the script set it up."""
-    num_threads, handlers, level = torch.get_num_threads(), logging.root.handlers[:], logging.root.level
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
-    logging.root.handlers[:], logging.root.level = handlers, level
 
 
 @pytest.fixture(scope="module")

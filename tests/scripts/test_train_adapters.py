@@ -1,6 +1,5 @@
 """Adapters in experiments: the adapter is trained, resumed and saved, and the run folder holds a plain classifier."""
 
-import logging
 import shutil
 from pathlib import Path
 
@@ -20,16 +19,10 @@ from hf_emotion.scripts import train
 from tests.scripts.test_train import EXPERIMENT
 
 
+pytestmark = pytest.mark.usefixtures("quiet_training")
+
+
 pytest.importorskip("peft")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quiet():
-    num_threads, handlers, level = torch.get_num_threads(), logging.root.handlers[:], logging.root.level
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
-    logging.root.handlers[:], logging.root.level = handlers, level
 
 
 @pytest.fixture(scope="module")

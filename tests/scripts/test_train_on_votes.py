@@ -1,17 +1,18 @@
 """Training on shares of votes with a loss for them, from manifest to scores, and evaluating the result again."""
 
 import json
-import logging
 
 import numpy as np
 import pytest
-import torch
 import yaml
 
 from hf_emotion.evaluation import load_metrics
 from hf_emotion.predictions import load_predictions
 from hf_emotion.scripts import evaluate, train
 from tests.data.fake_audio import write_noise
+
+
+pytestmark = pytest.mark.usefixtures("quiet_training")
 
 
 EXPERIMENT = """
@@ -35,16 +36,6 @@ report_to: none
 
 # Raters differ; the label of the corpus is that of the actor. The fourth kind got no vote for an emotion.
 BALLOTS = ({"anger": 3, "joy": 1}, {"joy": 2, "other": 5}, {"fear": 1, "anger": 1}, {"other": 4})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quiet():
-    """One thread, and the logging that was there before the script set it up."""
-    num_threads, handlers, level = torch.get_num_threads(), logging.root.handlers[:], logging.root.level
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
-    logging.root.handlers[:], logging.root.level = handlers, level
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,7 @@ def concordance_loss(predictions: torch.Tensor, targets: torch.Tensor) -> torch.
     Args:
         predictions (`torch.Tensor` of shape `(batch_size, num_dimensions)`): regressed values.
         targets (`torch.Tensor` of the same shape): not a number (NaN) where a value is unknown; it is left out.
+            So is a dimension with fewer than two known values, which have no correlation.
 
     Returns:
         `torch.Tensor`: the loss, in [0, 2]; 0 if no target is known.
@@ -67,5 +68,5 @@ def concordance_loss(predictions: torch.Tensor, targets: torch.Tensor) -> torch.
     covariance = (centred_p * centred_t).sum(dim=0) / counts
     spread = (centred_p.square() + centred_t.square()).sum(dim=0) / counts
     coefficients = 2 * covariance / (spread + shift.square() + _EPSILON)
-    is_known = known.any(dim=0)
+    is_known = known.sum(dim=0) > 1
     return ((1 - coefficients) * is_known).sum() / is_known.sum().clamp(min=1)
