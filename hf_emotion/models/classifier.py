@@ -1,32 +1,52 @@
 """Classifiers for an experiment: from a checkpoint with the right classes, or freshly built from a config.
 
 HuBERT and ExHuBERT checkpoints become [`ExHubertForSequenceClassification`], other encoders the stock class of
-transformers. An encoder must load completely; only the head may be new, because its classes are.
+transformers, and any of them [`SpeechEmotionForSequenceClassification`] if a field of its config is asked for. An
+encoder must load completely; only the head may be new, because its classes are.
 """
 
+import contextlib
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import nn
-from transformers import AutoConfig, AutoModelForAudioClassification, PreTrainedModel
+from transformers import AutoConfig, AutoModelForAudioClassification, PreTrainedModel, WhisperFeatureExtractor
 from transformers.configuration_utils import PreTrainedConfig
 
-from . import speech_emotion as speech_emotion  # registers it with the auto classes
 from .exhubert import ExHubertConfig, ExHubertForSequenceClassification
 from .exhubert.loading_exhubert import check_loading_info
 from .published_architectures import PUBLISHED_ARCHITECTURES
+from .speech_emotion import SpeechEmotionConfig, SpeechEmotionForSequenceClassification
 
 
 logger = logging.getLogger(__name__)
 
 HEAD_PREFIXES = ("projector.", "classifier.", "layer_weights", "lm_head.")
+# Our own model types: `save_pretrained` writes their code beside the weights.
+TRAVELS_WITH_CODE = ("exhubert", "speech_emotion")
+# Models that need the attention mask even where the stock encoder, for its group norm, must not have it.
+ALWAYS_MASKED = ("exhubert", "speech_emotion")
 _PROBLEM_TYPE = "single_label_classification"
 
 
-def load_classifier(source: str, labels: Sequence[str], **overrides) -> PreTrainedModel:
+@contextlib.contextmanager
+def _plain_errors():
+    """A bad value of a config field as the `ValueError` that a user's mistake is."""
+    try:
+        yield
+    except StrictDataclassError as error:
+        raise ValueError(str(error.__cause__ or error)) from error
+
+
+@_plain_errors()
+def load_classifier(
+    source: str, labels: Sequence[str], speech_emotion: Mapping[str, Any] | None = None, **overrides
+) -> PreTrainedModel:
     """
     Load a checkpoint as a classifier of `labels`, in float32 whatever it was saved in. Its own classifier is kept if
     it has exactly these classes, and replaced by a freshly initialised one otherwise.
@@ -34,20 +54,31 @@ def load_classifier(source: str, labels: Sequence[str], **overrides) -> PreTrain
     Args:
         source (`str`): Hub id or folder of a speech encoder or classifier.
         labels (`Sequence[str]`): class names in the order of the outputs.
-        overrides: config fields, and loading arguments as in `from_pretrained`.
+        speech_emotion (`Mapping`, *optional*): fields of [`SpeechEmotionConfig`]; where given, even empty, the
+            classifier is a [`SpeechEmotionForSequenceClassification`] around the encoder of `source`.
+        overrides: config fields (of the encoder, inside a [`SpeechEmotionForSequenceClassification`]), and loading
+            arguments as in `from_pretrained`.
 
     Returns:
         `PreTrainedModel`: the classifier on the CPU.
 
     Raises:
-        `ValueError`: if encoder weights are missing, left over or misshapen.
+        `ValueError`: if encoder weights are missing, left over or misshapen, or a field is unknown.
     """
     names = list(labels)
     config_dict, _ = PreTrainedConfig.get_config_dict(source)
     model_type, architectures = config_dict.get("model_type"), config_dict.get("architectures") or []
     # half precision is for autocast: AdamW's small steps would be lost in half-precision weights
     overrides = {"dtype": torch.float32} | overrides
-    if model_type == "exhubert" or "ExHuBERT" in architectures:
+    model: Any
+    if model_type == "speech_emotion":
+        model = _load_speech_emotion(source, speech_emotion or {}, overrides)
+    elif speech_emotion is not None:
+        _check_fields(speech_emotion)
+        model = SpeechEmotionForSequenceClassification.from_encoder(
+            source, names, encoder_kwargs=overrides, **speech_emotion
+        )
+    elif model_type == "exhubert" or "ExHuBERT" in architectures:
         model = ExHubertForSequenceClassification.from_pretrained(source, **overrides)
     elif model_type == "hubert":
         has_classifier = "HubertForSequenceClassification" in architectures
@@ -61,6 +92,24 @@ def load_classifier(source: str, labels: Sequence[str], **overrides) -> PreTrain
         model.reset_classifier(names)
     model.config.problem_type = _PROBLEM_TYPE  # a regressor's checkpoint says otherwise
     return model
+
+
+def request_mask(feature_extractor: Any, model_type: str) -> None:
+    """
+    Have a feature extractor return the attention mask that a model of ours needs, in a pipeline too. Not Whisper's:
+    asked so, it returns the mask of the samples instead of that of the frames (transformers 5.23).
+    """
+    if model_type in ALWAYS_MASKED and not isinstance(feature_extractor, WhisperFeatureExtractor):
+        feature_extractor.return_attention_mask = True
+
+
+def _load_speech_emotion(source: str, fields: Mapping[str, Any], overrides: dict) -> PreTrainedModel:
+    _check_fields(fields)
+    config = SpeechEmotionConfig.from_pretrained(source, **fields)
+    encoder_config: Any = config.encoder_config
+    for name in sorted(set(overrides) & set(encoder_config.to_dict())):
+        setattr(encoder_config, name, overrides.pop(name))
+    return SpeechEmotionForSequenceClassification.from_pretrained(source, config=config, **overrides)
 
 
 def _load_stock_classifier(source: str, names: list[str], overrides: dict) -> PreTrainedModel:
@@ -100,15 +149,24 @@ def _reset_linears(model: PreTrainedModel) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def classifier_config(name: str, labels: Sequence[str], **overrides) -> PreTrainedConfig:
+@_plain_errors()
+def classifier_config(
+    origin: str | PreTrainedConfig,
+    labels: Sequence[str],
+    speech_emotion: Mapping[str, Any] | None = None,
+    **overrides,
+) -> PreTrainedConfig:
     """
-    Config of a classifier of `labels` by name, for training from scratch or for a check without weights.
+    Config of a classifier of `labels`, for training from scratch or for a check without weights.
 
     Args:
-        name (`str`): a model type (`"exhubert"`, `"wav2vec2"` ...), a folder with a config.json, or a Hub id. Ids in
-            [`PUBLISHED_ARCHITECTURES`] need no network. HuBERT becomes ExHuBERT, which computes the same.
+        origin (`str` or `PreTrainedConfig`): a model type (`"exhubert"`, `"wav2vec2"` ...), a folder with a
+            config.json, a Hub id, or a config to change. Ids in [`PUBLISHED_ARCHITECTURES`] need no network. HuBERT
+            becomes ExHuBERT, which computes the same.
         labels (`Sequence[str]`): class names in the order of the outputs.
-        overrides: config fields.
+        speech_emotion (`Mapping`, *optional*): fields of [`SpeechEmotionConfig`]; where given, even empty, the config
+            is one, around the encoder of `origin`.
+        overrides: config fields (of the encoder, inside a [`SpeechEmotionConfig`]).
 
     Returns:
         `PreTrainedConfig`: the config.
@@ -123,21 +181,57 @@ def classifier_config(name: str, labels: Sequence[str], **overrides) -> PreTrain
     >>> config = classifier_config("facebook/hubert-large-ls960-ft", ["anger", "joy"], layerdrop=0.0)
     >>> config.model_type, config.num_hidden_layers, config.layerdrop, config.id2label
     ('exhubert', 24, 0.0, {0: 'anger', 1: 'joy'})
+    >>> config = classifier_config("microsoft/wavlm-large", ["anger", "joy"], {"pooling": "std"})
+    >>> config.model_type, config.encoder_config.model_type, config.pooling
+    ('speech_emotion', 'wavlm', 'std')
 
     ```
     """
-    config_dict = dict(_config_dict(name))
-    model_type = config_dict.pop("model_type")
-    is_hubert = model_type in ("hubert", "exhubert")
-    config_class = ExHubertConfig if is_hubert else type(AutoConfig.for_model(model_type))
-    known = sorted(config_class().to_dict())
-    if unknown := sorted(set(overrides) - set(known)):
-        close = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"`config_overrides` has {unknown}, which {config_class.__name__} does not have.{hint}")
+    config_dict = origin.to_dict() if isinstance(origin, PreTrainedConfig) else dict(_config_dict(origin))
     id2label = dict(enumerate(labels))
     classes = {"id2label": id2label, "label2id": {label: index for index, label in id2label.items()}}
-    return config_class.from_dict(config_dict | classes | {"problem_type": _PROBLEM_TYPE} | overrides)
+    classes["problem_type"] = _PROBLEM_TYPE
+    if config_dict["model_type"] == "speech_emotion":
+        encoder_fields, fields = config_dict["encoder_config"], config_dict | dict(speech_emotion or {})
+        _check_fields(speech_emotion or {})
+    elif speech_emotion is not None:
+        encoder_fields, fields = config_dict, dict(speech_emotion)
+        _check_fields(speech_emotion)
+    else:
+        return _config_of(config_dict, classes, overrides, hubert_becomes_exhubert=True)
+    encoder = _config_of(encoder_fields, {}, overrides)
+    return SpeechEmotionConfig.from_dict(fields | classes | {"encoder_config": encoder.to_dict()})
+
+
+def _config_of(
+    config_dict: dict, classes: dict, overrides: Mapping[str, Any], hubert_becomes_exhubert: bool = False
+) -> PreTrainedConfig:
+    """A config from its fields, some of them overridden."""
+    fields = dict(config_dict)
+    model_type = fields.pop("model_type")
+    if model_type == "hubert" and hubert_becomes_exhubert:
+        model_type = "exhubert"
+    config_class = type(AutoConfig.for_model(model_type))
+    _check_known("config_overrides", overrides, config_class)
+    return config_class.from_dict(fields | classes | dict(overrides))
+
+
+def _check_fields(speech_emotion: Mapping[str, Any]) -> None:
+    """Refuse what is no field of [`SpeechEmotionConfig`], or belongs to the experiment."""
+    _check_known("speech_emotion_config", speech_emotion, SpeechEmotionConfig)
+    if "encoder_config" in speech_emotion:
+        raise ValueError(
+            "`speech_emotion_config` has an `encoder_config`, but the encoder is that of `model_name_or_path` or "
+            "`config_name`. Change its fields with `config_overrides`."
+        )
+
+
+def _check_known(where: str, names: Mapping[str, Any], config_class: type[PreTrainedConfig]) -> None:
+    known = sorted(config_class().to_dict())
+    if unknown := sorted(set(names) - set(known)):
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"`{where}` has {unknown}, which {config_class.__name__} does not have.{hint}")
 
 
 def _config_dict(name: str) -> dict:

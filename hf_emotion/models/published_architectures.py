@@ -34,6 +34,8 @@ PUBLISHED_ARCHITECTURES: dict[str, dict] = {
         "num_copies_per_layer": [1] * 24,
         "gate_original_layers": True,
     },
+    "microsoft/wavlm-base-plus": {"model_type": "wavlm"},
+    "microsoft/wavlm-large": {"model_type": "wavlm", **_LARGE_WAVE, "conv_bias": False},
     "openai/whisper-medium": {
         "model_type": "whisper",
         "d_model": 1024,

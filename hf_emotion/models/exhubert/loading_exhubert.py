@@ -88,6 +88,8 @@ class StrictLoadingMixin:
             output_loading_info=True,
             **kwargs,
         )
+        if source is not None:
+            model.name_or_path = str(source)  # also where the published layout was converted
         if output_loading_info:
             return model, info
         info["unexpected_keys"] = {key for key in info["unexpected_keys"] if not key.startswith(cls._foreign_heads)}

@@ -57,6 +57,15 @@ ExHubertCopiedLayer.forward = inspect.unwrap(HubertEncoderLayer.forward)
 ExHubertCopiedLayerStableLayerNorm.forward = inspect.unwrap(HubertEncoderLayerStableLayerNorm.forward)
 
 
+# Classes of their own: transformers 5.23 initialises modules of custom code only if they hold parameters themselves.
+class ZeroLinear(nn.Linear):
+    """The linear layer behind a copy, which starts at zero."""
+
+
+class GateLinear(nn.Linear):
+    """The linear layer behind an original layer of the published model, which starts as the identity."""
+
+
 class ExHubertCopy(nn.Module):
     """A trained copy of an encoder layer, a linear layer that starts at zero, and a skip connection around both."""
 
@@ -64,7 +73,7 @@ class ExHubertCopy(nn.Module):
         super().__init__()
         copied = ExHubertCopiedLayerStableLayerNorm if config.do_stable_layer_norm else ExHubertCopiedLayer
         self.layer = copied(config)
-        self.zero_linear = nn.Linear(config.hidden_size, config.hidden_size)
+        self.zero_linear = ZeroLinear(config.hidden_size, config.hidden_size)
 
     def forward(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs):
         return self.zero_linear(self.layer(hidden_states, attention_mask=attention_mask, **kwargs)) + hidden_states
@@ -78,7 +87,7 @@ class _ExpandedLayer:
         self.config = config
         self.copies = nn.ModuleList([ExHubertCopy(config) for _ in range(num_copies)])
         has_gate = config.gate_original_layers and num_copies > 0
-        self.original_gate = nn.Linear(config.hidden_size, config.hidden_size) if has_gate else None
+        self.original_gate = GateLinear(config.hidden_size, config.hidden_size) if has_gate else None
 
     def forward(
         self,
@@ -101,7 +110,7 @@ class _ExpandedLayer:
         reference = self.attention.q_proj.weight
         if self.config.gate_original_layers and self.original_gate is None:
             size = self.config.hidden_size
-            self.original_gate = nn.Linear(size, size, device=reference.device, dtype=reference.dtype)
+            self.original_gate = GateLinear(size, size, device=reference.device, dtype=reference.dtype)
             nn.init.eye_(self.original_gate.weight)
             nn.init.zeros_(self.original_gate.bias)
         expansion = ("copies.", "original_gate.")
@@ -258,12 +267,10 @@ class ExHubertPreTrainedModel(BlockExpansionMixin, StrictLoadingMixin, HubertPre
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
-        if isinstance(module, ExHubertCopy):
-            init.zeros_(module.zero_linear.weight)
-            init.zeros_(module.zero_linear.bias)
-        elif isinstance(module, _ExpandedLayer) and module.original_gate is not None:
-            init.eye_(module.original_gate.weight)
-            init.zeros_(module.original_gate.bias)
+        if isinstance(module, ZeroLinear):
+            init.zeros_(module.weight)
+        elif isinstance(module, GateLinear):
+            init.eye_(module.weight)
         elif isinstance(module, ExHubertModel) and module.masked_spec_embed is not None:
             init.uniform_(module.masked_spec_embed)
         elif isinstance(module, ExHubertForSequenceClassification) and self.config.use_weighted_layer_sum:

@@ -73,10 +73,11 @@ class Conditioning(nn.Module):
     def _gender_ids(self, pooled: torch.Tensor, gender: torch.Tensor | None) -> torch.Tensor:
         if gender is None:
             return torch.full((len(pooled),), self.num_genders, device=pooled.device)
-        gender = gender.to(pooled.device, torch.long).view(-1)
-        if gender.shape[0] != len(pooled) or bool((gender > self.num_genders).any()):
+        given = gender.to(pooled.device).nan_to_num(nan=-1.0).view(-1)  # tables with unknown values hold floats
+        gender = given.long()
+        if len(gender) != len(pooled) or bool(((gender > self.num_genders) | (gender != given)).any()):
             raise ValueError(
-                f"`gender` {gender.tolist()} must hold one id for each of the {len(pooled)} clips: 0 to "
+                f"`gender` {given.tolist()} must hold one id for each of the {len(pooled)} clips: 0 to "
                 f"{self.num_genders - 1}, and {self.num_genders} or a negative one where it is unknown."
             )
         return gender.masked_fill((gender < 0) | self._forgotten(pooled), self.num_genders)

@@ -26,6 +26,11 @@ class SpeechEmotionConfig(PreTrainedConfig):
             Config of the encoder, with its `model_type`: `"hubert"`, `"exhubert"`, `"wav2vec2"`,
             `"wav2vec2-conformer"`, `"wav2vec2-bert"`, `"wavlm"`, `"data2vec-audio"`, `"unispeech"`, `"unispeech-sat"`,
             `"sew"`, `"sew-d"` or `"whisper"` (its encoder only). A default WavLM if `None`.
+        num_copies_per_layer (`list[int]`, *optional*):
+            How many trained copies follow each encoder layer (backbone block expansion, see
+            [`SpeechEmotionForSequenceClassification.expand_blocks`]): one non-negative integer per layer, or `None`
+            for the encoder as it is. An ExHuBERT encoder has its own: it is set in `encoder_config` and is refused
+            here.
         layer_selection (`str` or `int`, *optional*, defaults to `"last"`):
             `"last"`, the index of one hidden state (0 is the input of the first layer, -1 the last), or `"weighted"`:
             the average of all hidden states with learned softmax weights.
@@ -47,7 +52,10 @@ class SpeechEmotionConfig(PreTrainedConfig):
         head_dropout (`float`, *optional*, defaults to 0.5):
             Dropout of the heads `"mlp"` and `"tanh"`.
         num_dimensions (`int`, *optional*, defaults to 0):
-            Number of emotion dimensions (such as arousal, valence, dominance) regressed beside the classes.
+            Number of emotion dimensions (such as arousal, valence, dominance) regressed beside the classes; follows
+            from `dimension_names`, if they are given.
+        dimension_names (`list[str]`, *optional*):
+            Their names, in the order of the outputs.
         dimension_loss_weight (`float`, *optional*, defaults to 1.0):
             Weight of their loss (1 - concordance correlation coefficient) in the sum with the classes' loss.
         gender_embedding_size (`int`, *optional*, defaults to 0):
@@ -80,6 +88,7 @@ class SpeechEmotionConfig(PreTrainedConfig):
     sub_configs = {"encoder_config": AutoConfig}
 
     encoder_config: dict | PreTrainedConfig | None = None
+    num_copies_per_layer: list[int] | tuple[int, ...] | None = None
     layer_selection: str | int = "last"
     normalize_layers: bool = False
     pooling: str = "mean"
@@ -89,6 +98,7 @@ class SpeechEmotionConfig(PreTrainedConfig):
     head_hidden_size: int = 1024
     head_dropout: float | int = 0.5
     num_dimensions: int = 0
+    dimension_names: list[str] | None = None
     dimension_loss_weight: float | int = 1.0
     gender_embedding_size: int = 0
     num_genders: int = 2
@@ -99,6 +109,9 @@ class SpeechEmotionConfig(PreTrainedConfig):
 
     def __post_init__(self, **kwargs):
         self.encoder_config = _encoder_config(self.encoder_config)
+        if self.num_copies_per_layer is not None:
+            self.num_copies_per_layer = list(self.num_copies_per_layer)
+        self.num_dimensions = self.num_dimensions or len(self.dimension_names or ())
         super().__post_init__(**kwargs)
 
     def validate_encoder(self):
@@ -107,6 +120,22 @@ class SpeechEmotionConfig(PreTrainedConfig):
             raise ValueError(
                 "`encoder_config.add_adapter` is set: the adapter changes the frame rate of the last hidden state "
                 "only, so layers could not be averaged nor frames be counted. Set it to False."
+            )
+
+    def validate_block_expansion(self):
+        """Part of the `@strict` validation: one non-negative copy count per encoder layer, in one place only."""
+        copies = self.num_copies_per_layer
+        if copies is None:
+            return
+        if hasattr(self.encoder_config, "num_copies_per_layer"):
+            raise ValueError(
+                f"`num_copies_per_layer` is {copies}, but a {self.encoder_config.model_type} encoder has a field of "
+                "that name for its copies: set `encoder_config.num_copies_per_layer` instead."
+            )
+        if len(copies) != self.num_hidden_layers or any(count < 0 for count in copies):
+            raise ValueError(
+                f"`num_copies_per_layer` must hold one non-negative integer for each of the {self.num_hidden_layers} "
+                f"encoder layers, but is {copies}."
             )
 
     def validate_choices(self):
@@ -125,6 +154,14 @@ class SpeechEmotionConfig(PreTrainedConfig):
                 f"layer) to {depth}."
             )
 
+    def validate_dimensions(self):
+        """Part of the `@strict` validation: there is a name for each dimension, or none at all."""
+        names = self.dimension_names
+        if names is not None and (len(names) != self.num_dimensions or len(set(names)) != len(names)):
+            raise ValueError(
+                f"`dimension_names` must be {self.num_dimensions} different names (`num_dimensions`), but is {names}."
+            )
+
     def validate_ranges(self):
         """Part of the `@strict` validation: sizes and probabilities."""
         for name in ("attention_pooling_size", "classifier_proj_size", "head_hidden_size", "num_genders"):
@@ -136,6 +173,11 @@ class SpeechEmotionConfig(PreTrainedConfig):
         for name in ("head_dropout", "condition_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"`{name}` must be in [0, 1], but is {getattr(self, name)}.")
+
+    @property
+    def is_expanded(self) -> bool:
+        """Whether any encoder layer has a copy, counted here or by an encoder that expands itself."""
+        return any(self.num_copies_per_layer or getattr(self.encoder_config, "num_copies_per_layer", None) or [])
 
     @property
     def hidden_size(self) -> int:

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 from transformers import AutoModel, PreTrainedModel
+from transformers.models.wavlm.modeling_wavlm import WavLMAttention
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from .custom_encoders_speech_emotion import CUSTOM_ENCODERS
 
 
-_LAYER_LISTS = ("encoder.layers", "encoder.encoder.layer", "layers")
+LAYER_LISTS = ("encoder.layers", "encoder.encoder.layer", "layers")
 # SEW averages frames across the end of a clip
 _LOOKS_AT_PADDING = ("sew", "sew-d")
 _WHISPER_SILENCE = -1.5  # log10(1e-10), the extractor's floor, after its (x + 4) / 4
@@ -69,6 +70,17 @@ class MaskedConv1d(nn.Conv1d):
         return super().forward(hidden_states)
 
 
+class TimeFirstWavLMAttention(WavLMAttention):
+    """WavLM's attention on states that are stored frame by frame, which is how it reads them.
+
+    Of the clip by clip layout torch picks the kernel by `requires_grad` of the projections: freezing layers would
+    change the last bit of their outputs.
+    """
+
+    def forward(self, hidden_states: torch.Tensor, *args, **kwargs):
+        return super().forward(hidden_states.transpose(0, 1).contiguous().transpose(0, 1), *args, **kwargs)
+
+
 def _frame_mask(num_frames: torch.Tensor, hidden_states: torch.Tensor) -> torch.Tensor:
     frames = torch.arange(hidden_states.shape[-1], device=hidden_states.device)
     return (frames < num_frames.to(hidden_states.device)[:, None])[:, None, :]
@@ -81,12 +93,13 @@ def build_encoder(config) -> PreTrainedModel:
     if config.model_type in CUSTOM_ENCODERS:
         return CUSTOM_ENCODERS[config.model_type][1]._from_config(config)
     encoder = AutoModel.from_config(config)
-    _make_mask_aware(encoder)
+    even_out_modules(encoder)
     return encoder
 
 
-def _make_mask_aware(encoder: PreTrainedModel) -> None:
-    """Give norms and convolutions that look at padding a forward pass that does not; parameters stay as they are."""
+def even_out_modules(encoder: PreTrainedModel) -> None:
+    """Give modules that look at padding, or at what is frozen, a forward pass that does not; their parameters and
+    names stay as they are."""
     model_type = encoder.config.model_type
     for name, module in encoder.named_modules():
         if isinstance(module, nn.GroupNorm) and model_type != "exhubert":  # which has its own
@@ -95,10 +108,12 @@ def _make_mask_aware(encoder: PreTrainedModel) -> None:
         is_positional = model_type == "data2vec-audio" and ".pos_conv_embed." in name
         if isinstance(module, nn.Conv1d) and (is_depthwise or is_positional):
             module.__class__ = MaskedConv1d
+        if isinstance(module, WavLMAttention):
+            module.__class__ = TimeFirstWavLMAttention
 
 
 def _tell_num_frames(encoder: PreTrainedModel, attention_mask: torch.Tensor | None) -> None:
-    """Set `num_frames` of the modules of [`_make_mask_aware`] for the next forward pass."""
+    """Set `num_frames` of the modules of [`even_out_modules`] for the next forward pass."""
     for module in encoder.modules():
         if isinstance(module, MaskedGroupNorm | MaskedConv1d):
             module.num_frames = None
@@ -121,13 +136,13 @@ def encoder_of(model: PreTrainedModel) -> PreTrainedModel:
 
 def encoder_layers(encoder: PreTrainedModel) -> nn.ModuleList:
     """The transformer layers of an encoder."""
-    for path in _LAYER_LISTS:
+    for path in LAYER_LISTS:
         with contextlib.suppress(AttributeError):
             layers = encoder.get_submodule(path)
             if isinstance(layers, nn.ModuleList):
                 return layers
     raise ValueError(
-        f"{type(encoder).__name__} has no layers under {', '.join(_LAYER_LISTS)}: its hidden states cannot be read. "
+        f"{type(encoder).__name__} has no layers under {', '.join(LAYER_LISTS)}: its hidden states cannot be read. "
         'Use `layer_selection="last"`, or another encoder.'
     )
 
@@ -154,8 +169,11 @@ def encode(
 
     Returns:
         [`EncodedSpeech`]: states at the frame rate of the encoder.
+
+    Raises:
+        `ValueError`: if the mask has another shape than the input.
     """
-    inputs, attention_mask = _long_enough(encoder, inputs, attention_mask)
+    inputs, attention_mask = _long_enough(encoder, inputs, _checked_mask(encoder, inputs, attention_mask))
     if attention_mask is None or encoder.config.model_type not in _LOOKS_AT_PADDING:
         return _encode_together(encoder, inputs, attention_mask, wants_hidden_states, **kwargs)
     lengths = attention_mask.sum(dim=-1)
@@ -165,6 +183,21 @@ def encode(
         clips = inputs[rows, :length]
         parts.append((rows, _encode_together(encoder, clips, None, wants_hidden_states, **kwargs)))
     return parts[0][1] if len(parts) == 1 else _joined(parts)
+
+
+def _checked_mask(
+    encoder: PreTrainedModel, inputs: torch.Tensor, attention_mask: torch.Tensor | None
+) -> torch.Tensor | None:
+    """The mask in integers: floats of low precision do not count samples exactly."""
+    if attention_mask is None:
+        return None
+    wanted = (len(inputs), inputs.shape[2 if encoder.config.model_type == "whisper" else 1])
+    if attention_mask.shape != wanted:
+        raise ValueError(
+            f"`attention_mask` has the shape {tuple(attention_mask.shape)}, but the input needs {wanted}: one value "
+            "for each sample or input frame of each clip."
+        )
+    return attention_mask.long()
 
 
 def _encode_together(
@@ -286,7 +319,8 @@ def _long_enough(encoder: PreTrainedModel, inputs: torch.Tensor, attention_mask:
 
 
 def _thirty_seconds(encoder: WhisperEncoder, inputs: torch.Tensor, attention_mask: torch.Tensor | None):
-    """Pad a spectrogram as Whisper's extractor pads: with the floor that silence has beside the clip's maximum.
+    """Pad a spectrogram as Whisper's extractor pads: with the floor that silence has beside the clip's maximum,
+    whatever padded frames hold.
 
     Without a mask, as in pipelines, trailing frames at that floor are taken for padding (within a frame of the mask).
     """
@@ -297,11 +331,16 @@ def _thirty_seconds(encoder: WhisperEncoder, inputs: torch.Tensor, attention_mas
             f"Whisper reads {num_frames} frames (30 s for published models), but the spectrogram has "
             f"{inputs.shape[-1]}. Cut the audio into clips of at most this duration."
         )
+    if attention_mask is not None:
+        inputs = inputs.masked_fill(attention_mask[:, None] == 0, float("-inf"))
     floor = (inputs.amax(dim=(1, 2), keepdim=True) - _WHISPER_RANGE).clamp(min=_WHISPER_SILENCE)
+    inputs = torch.where(inputs.isneginf(), floor, inputs)
     if attention_mask is None:
         is_sound = (inputs > floor + 1e-4).any(dim=1)
         positions = torch.arange(1, inputs.shape[-1] + 1, device=inputs.device)
-        lengths = (is_sound * positions).amax(dim=1).clamp(min=1)
+        lengths = (is_sound * positions).amax(dim=1)
+        # the last window with sound reaches over the end of the clip
+        lengths = (lengths - (lengths < inputs.shape[-1]).long()).clamp(min=1)
         attention_mask = (positions <= lengths[:, None]).long()
     if shortfall:
         inputs = torch.cat([inputs, floor.expand(-1, inputs.shape[1], shortfall)], dim=-1)

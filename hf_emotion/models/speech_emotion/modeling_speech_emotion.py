@@ -16,6 +16,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import ModelOutput
 from transformers.utils.generic import can_return_tuple
 
+from .block_expansion_speech_emotion import BlockExpansionMixin, append_copies
 from .conditioning_speech_emotion import Conditioning, FusionProjection
 from .configuration_speech_emotion import SpeechEmotionConfig
 from .encoding_speech_emotion import EncodedSpeech, build_encoder, encode, encoder_of
@@ -37,7 +38,8 @@ class SpeechEmotionOutput(ModelOutput):
             Regressed emotion dimensions, if the model has any.
         hidden_states (`tuple(torch.FloatTensor)`, *optional*):
             Input of the encoder's first layer, then the output of every layer, the last after the final layer norm.
-        attentions (`tuple(torch.FloatTensor)`, *optional*): attention weights of the encoder's layers.
+        attentions (`tuple(torch.FloatTensor)`, *optional*):
+            Attention weights of the encoder's layers; of an expanded one, of originals and copies in depth order.
     """
 
     loss: torch.FloatTensor | None = None
@@ -87,7 +89,7 @@ class SpeechEmotionPreTrainedModel(StrictLoadingMixin, PreTrainedModel):
             init.constant_(module.layer_weights, 1.0 / len(module.layer_weights))
 
 
-class SpeechEmotionForSequenceClassification(SpeechEmotionPreTrainedModel):
+class SpeechEmotionForSequenceClassification(BlockExpansionMixin, SpeechEmotionPreTrainedModel):
     """
     A speech encoder with layer selection, pooling, conditioning and head, see [`SpeechEmotionConfig`].
 
@@ -103,6 +105,8 @@ class SpeechEmotionForSequenceClassification(SpeechEmotionPreTrainedModel):
     def __init__(self, config: SpeechEmotionConfig):
         super().__init__(config)
         self.speech_encoder = build_encoder(config.encoder_config)
+        if config.num_copies_per_layer is not None:
+            append_copies(self.speech_encoder, config.num_copies_per_layer)
         self.main_input_name = self.speech_encoder.main_input_name
         if config.layer_selection == "weighted":
             num_states = config.num_hidden_layers + 1
@@ -212,7 +216,8 @@ class SpeechEmotionForSequenceClassification(SpeechEmotionPreTrainedModel):
             input_values (`torch.Tensor` of shape `(batch_size, num_samples)`, *optional*):
                 Mono waveform at 16 kHz, normalised as the feature extractor of the checkpoint says.
             attention_mask (`torch.Tensor`, *optional*):
-                1 for samples (or frames of `input_features`), 0 for padding (on the right).
+                1 for samples (or frames of `input_features`), 0 for padding. As in the encoders themselves only the
+                number of ones counts, so the padding has to be on the right.
             labels (`torch.Tensor` of shape `(batch_size,)` or `(batch_size, num_labels)`, *optional*):
                 Targets of the classes, see the class.
             gender (`torch.Tensor` of shape `(batch_size,)`, *optional*):
@@ -258,7 +263,13 @@ class SpeechEmotionForSequenceClassification(SpeechEmotionPreTrainedModel):
                 f"{type(self.speech_encoder).__name__} needs `{wanted}` alone, but got {names or 'no input'}. "
                 "Use the feature extractor of its checkpoint."
             )
-        return given[wanted]
+        inputs, num_dims = given[wanted], 2 if wanted == "input_values" else 3
+        if inputs.dim() != num_dims:
+            raise ValueError(
+                f"`{wanted}` has the shape {tuple(inputs.shape)}, but {type(self.speech_encoder).__name__} reads "
+                f"{num_dims} dimensions, the first of them for the clips: add or remove one."
+            )
+        return inputs
 
     def _selected_layer(self, encoded: EncodedSpeech) -> torch.Tensor:
         selection = self.config.layer_selection

@@ -43,6 +43,17 @@ def test_logits_after_expansion_equal_those_before_bit_for_bit(
     assert all(torch.equal(old, new) for old, new in zip(before, after, strict=True))
 
 
+def test_a_model_built_with_copies_and_gates_starts_as_if_it_had_none(tiny):
+    model = ExHubertForSequenceClassification(
+        ExHubertConfig(**tiny, num_copies_per_layer=[1, 0, 2], gate_original_layers=True)
+    )
+    for name, parameter in model.named_parameters():
+        if ".zero_linear." in name or name.endswith(".original_gate.bias"):
+            assert not parameter.any(), name
+        elif name.endswith(".original_gate.weight"):
+            assert torch.equal(parameter, torch.eye(len(parameter))), name
+
+
 def test_expanded_model_differs_once_the_zero_linears_are_trained(build, batch):
     model = build().expand_blocks(layers=[1])
     before = model(**batch).logits

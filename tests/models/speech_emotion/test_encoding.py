@@ -66,6 +66,15 @@ def test_encoder_gives_what_the_stock_class_gives_for_one_clip(encoder):
         assert torch.equal(ours.hidden_states[1], theirs.hidden_states[1])
 
 
+@pytest.mark.parametrize("encoder", ["wavlm-base", "wavlm-large"])
+def test_freezing_wavlm_does_not_change_a_bit(encoder):
+    model = tiny_model(encoder, layer_selection="weighted")
+    batch, _ = padded_batch(encoder)
+    before = model(**batch).logits
+    model.freeze_encoder()
+    assert torch.equal(model(**batch).logits, before)
+
+
 @pytest.mark.parametrize("encoder", [name for name in ENCODERS if name != "sew-d"])
 @pytest.mark.parametrize("probability", [0.5, 1.0])
 def test_weighted_layers_train_with_layerdrop(encoder, probability):

@@ -1,64 +1,95 @@
-"""Every encoder family with every pooling, and every conditioning: builds, trains, reloads, and ignores padding."""
+"""Every encoder family with every pooling and conditioning, and these with each other: from a config to the pipeline.
+
+`HF_EMOTION_FULL_MATRIX=1` runs the whole product instead, as `python -m tests.models.speech_emotion.full_matrix` does.
+"""
+
+import os
 
 import pytest
 import torch
 
-from hf_emotion.models.speech_emotion import SpeechEmotionForSequenceClassification
-from hf_emotion.models.speech_emotion.configuration_speech_emotion import FUSIONS, POOLINGS
+from hf_emotion.models.speech_emotion.configuration_speech_emotion import HEADS, POOLINGS
 
-from .tiny_encoders import ENCODERS, padded_batch, tiny_model
-
-
-def train_two_steps(model, inputs) -> list[float]:
-    """Losses before, between and after two steps, without dropout so that only the weights change them."""
-    optimizer = torch.optim.AdamW([parameter for parameter in model.parameters() if parameter.requires_grad], lr=1e-3)
-    losses = []
-    for _ in range(2):
-        model.train()
-        model(**inputs).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        model.eval()
-        with torch.no_grad():
-            losses.append(model(**inputs).loss.item())
-    return losses
-
-
-def check_life_of(model, encoder, folder, conditions=None):
-    """Train, save and reload; compare a batch with its second clip alone."""
-    conditions = conditions or {}
-    batch, alone = padded_batch(encoder)
-    batch |= conditions
-    alone |= {name: value[1:] for name, value in conditions.items()}
-    first, second = train_two_steps(model, batch | {"labels": torch.tensor([0, 2])})
-    assert torch.tensor([first, second]).isfinite().all()
-    assert first != second
-    model.save_pretrained(folder)
-    again = SpeechEmotionForSequenceClassification.from_pretrained(folder).eval()
-    with torch.no_grad():
-        together = model(**batch).logits
-        assert torch.equal(again(**batch).logits, together)
-        torch.testing.assert_close(together[1:], model(**alone).logits, atol=1e-5, rtol=1e-5)
+from .full_matrix import (
+    CONDITIONINGS,
+    LAYERS,
+    NUM_DIMENSIONS,
+    ROWS,
+    TOLERANCE,
+    Cell,
+    all_cells,
+    facts_of_saved,
+    pairwise_cells,
+    problem_of,
+    run_cells,
+    train_two_steps,
+    write_cell,
+)
+from .tiny_encoders import padded_batch, tiny_model
 
 
-@pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize("encoder", ENCODERS)
-def test_every_encoder_trains_reloads_and_ignores_padding_with_every_pooling(encoder, pooling, tmp_path):
-    model = tiny_model(encoder, pooling=pooling, layer_selection="weighted")
-    check_life_of(model, encoder, tmp_path)
+CELLS = all_cells() if os.environ.get("HF_EMOTION_FULL_MATRIX") else pairwise_cells()
+# two, for two workers: each has a fresh process
+HALVES = {"even_rows": list(ROWS)[::2], "odd_rows": list(ROWS)[1::2]}
 
 
-@pytest.mark.parametrize("head", ["linear", "mlp", "tanh"])
-@pytest.mark.parametrize("layer", ["last", 0, -2])
-def test_every_head_and_layer_trains_reloads_and_ignores_padding(head, layer, tmp_path):
-    check_life_of(tiny_model("wavlm-base", head=head, layer_selection=layer), "wavlm-base", tmp_path)
+@pytest.mark.parametrize("rows", HALVES.values(), ids=HALVES)
+def test_cells_train_reload_bit_equal_without_the_package_run_in_the_pipeline_and_ignore_padding(rows, tmp_path):
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the fresh process: their number decides in which order a CPU adds
+    try:
+        facts = run_cells([cell for cell in CELLS if cell.row in rows], tmp_path)
+    finally:
+        torch.set_num_threads(num_threads)
+    assert {cell.row for cell in facts} == set(rows)
+    assert not {str(cell): problem for cell, of in facts.items() if (problem := problem_of(of))}
 
 
-@pytest.mark.parametrize("known", [("gender",), ("text_embedding",), ("gender", "text_embedding")], ids="+".join)
-@pytest.mark.parametrize("conditioning", FUSIONS)
-def test_every_conditioning_trains_reloads_and_ignores_padding(conditioning, known, tmp_path):
-    sizes = {"gender": {"gender_embedding_size": 5}, "text_embedding": {"text_embedding_size": 7}}
-    values = {"gender": torch.tensor([0, 1]), "text_embedding": torch.ones(2, 7)}
-    fields = {name: size for condition in known for name, size in sizes[condition].items()}
-    model = tiny_model("wavlm-large", conditioning=conditioning, pooling="mean_std", **fields)
-    check_life_of(model, "wavlm-large", tmp_path, {condition: values[condition] for condition in known})
+@pytest.mark.parametrize("cells", [pairwise_cells(), all_cells()], ids=["pairwise", "all"])
+def test_every_pair_of_row_pooling_and_conditioning_and_every_other_value_of_every_row_is_in_the_matrix(cells):
+    values = {"row": set(ROWS), "pooling": set(POOLINGS), "conditioning": set(CONDITIONINGS)}
+    others = {"layer": set(LAYERS), "head": set(HEADS), "num_dimensions": {0, NUM_DIMENSIONS}}
+    for first, second in [("row", "pooling"), ("row", "conditioning"), ("pooling", "conditioning")]:
+        pairs = {(getattr(cell, first), getattr(cell, second)) for cell in cells}
+        assert len(pairs) == len(values[first]) * len(values[second])
+    for name, wanted in others.items():
+        for row in ROWS:
+            assert {getattr(cell, name) for cell in cells if cell.row == row} == wanted
+
+
+def test_part_that_does_not_learn_and_loss_that_is_not_finite_are_noticed():
+    batch, _ = padded_batch("wavlm-base")
+    inputs = batch | {"labels": torch.tensor([0, 1])}
+    model = tiny_model("wavlm-base")
+    model.freeze_feature_encoder()
+    with pytest.raises(AssertionError, match=r"did not change \['speech_encoder.feature_extractor'\]"):
+        train_two_steps(model, inputs)
+    torch.nn.init.constant_(model.classifier.bias, float("nan"))
+    with pytest.raises(AssertionError, match="the loss is nan"):
+        train_two_steps(model, inputs)
+
+
+def test_fresh_process_notices_other_outputs_other_clips_and_missing_code(tmp_path):
+    names = ["as_saved", "other_outputs", "other_clips", "no_code"]
+    folders = {name: tmp_path / "cells" / name for name in names}
+    for folder in folders.values():
+        write_cell(Cell("wavlm-base", "mean", "gender film"), folder)
+    saved = torch.load(folders["as_saved"] / "cell.pt")
+    other_outputs = [outputs * (1 + 2e-7) for outputs in saved["outputs"]]
+    torch.save(saved | {"outputs": other_outputs}, folders["other_outputs"] / "cell.pt")
+    torch.save(saved | {"alone": saved["alone"][::-1]}, folders["other_clips"] / "cell.pt")
+    (folders["no_code"] / "pooling_speech_emotion.py").unlink()
+    facts = facts_of_saved(tmp_path)
+    assert problem_of(facts["as_saved"]) is None
+    assert not facts["other_outputs"]["is_bit_equal"]
+    assert facts["other_clips"]["is_bit_equal"]
+    assert facts["other_clips"]["batch_difference"] > TOLERANCE
+    assert "pooling_speech_emotion" in facts["no_code"]["error"]
+
+
+def test_differences_above_the_tolerance_and_other_failures_are_problems():
+    good = {"is_bit_equal": True, "batch_difference": 1e-6, "pipeline_difference": 0.0}
+    assert problem_of(good) is None
+    changes = [{"is_bit_equal": False}, {"batch_difference": 2e-5}, {"pipeline_difference": float("nan")}]
+    for change in [*changes, {"error": "ImportError: hf_emotion"}]:
+        assert problem_of(good | change)

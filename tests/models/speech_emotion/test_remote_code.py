@@ -42,6 +42,9 @@ EXTRACTORS = {
 }
 
 
+EXPANDED = ("wavlm-large", "wav2vec2-bert", "whisper", "sew-d")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
     """As in the fresh process: the number of threads decides in which order a CPU adds."""
@@ -63,9 +66,21 @@ def models():
 
 
 @pytest.fixture(scope="module")
-def fresh_process(models, tmp_path_factory):
+def expanded_models():
+    """Models with copies behind their layers, none of which is silent."""
+    models = {name: tiny_model(name, layer_selection="weighted").expand_blocks(init="random") for name in EXPANDED}
+    assert all(model.config.num_copies_per_layer == [1, 1] for model in models.values())
+    return models
+
+
+@pytest.fixture(scope="module")
+def fresh_process(models, expanded_models, tmp_path_factory):
     """Logits of a batch, and scores of two clips through the pipeline, both from a fresh process."""
     root = tmp_path_factory.mktemp("fresh_process")
+    for name, model in expanded_models.items():
+        folder = root / "models" / f"expanded-{name}"
+        model.save_pretrained(folder)
+        torch.save(padded_batch(name)[0], folder / "batch.pt")
     for name, model in models.items():
         folder = root / "models" / name
         model.save_pretrained(folder)
@@ -84,6 +99,13 @@ def test_reloads_bit_equal_without_the_package(encoder, models, fresh_process):
     with torch.no_grad():
         expected = models[encoder](**padded_batch(encoder)[0]).logits
     assert torch.equal(torch.tensor(fresh_process[0][encoder]), expected)
+
+
+@pytest.mark.parametrize("encoder", EXPANDED)
+def test_expanded_models_reload_bit_equal_without_the_package(encoder, expanded_models, fresh_process):
+    with torch.no_grad():
+        expected = expanded_models[encoder](**padded_batch(encoder)[0]).logits
+    assert torch.equal(torch.tensor(fresh_process[0][f"expanded-{encoder}"]), expected)
 
 
 @pytest.mark.parametrize("encoder", EXTRACTORS)
