@@ -4,9 +4,8 @@ import doctest
 
 import pytest
 
-from hf_emotion import licences
-from hf_emotion.data.loading import corpus_facts, list_corpora
-from hf_emotion.licences import (
+from hf_emotion.cards import licences
+from hf_emotion.cards.licences import (
     hub_licence,
     licence_conditions,
     licence_identifier,
@@ -14,6 +13,7 @@ from hf_emotion.licences import (
     redistribution,
     strictest_licence,
 )
+from hf_emotion.data.loading import corpus_facts, list_corpora
 
 
 def test_documentation_examples_run():

@@ -83,6 +83,24 @@ def results_table(facts: RunFacts) -> str:
     return table(header, rows)
 
 
+def dimension_table(facts: RunFacts) -> str:
+    """Concordance of emotion dimensions per corpus; empty for models without any."""
+    if facts.report is None or not facts.report["overall"].get("dimensions"):
+        return ""
+    names = list(facts.report["overall"]["dimensions"])
+    roles = {corpus.name: corpus.role for corpus in facts.corpora}
+    parts = {name: part["dimensions"] for name, part in facts.report["per_corpus"].items() if part["dimensions"]}
+    rows = []
+    for corpus, part in parts.items():
+        unseen = " (not trained on)" if roles.get(corpus) == "test" else ""
+        number = max(entry["num_utterances"] for entry in part.values())
+        rows.append([f"`{corpus}`{unseen}", *(_concordance(part.get(name)) for name in names), number])
+    if len(rows) > 1:
+        means = facts.report["mean_corpus_dimensions"]
+        rows.append(["**mean of corpora**", *(_concordance(means.get(name)) for name in names), ""])
+    return table(["corpus", *(f"CCC {name}" for name in names), "utterances"], rows)
+
+
 def interval_note(facts: RunFacts) -> str:
     """How the intervals came about."""
     if facts.report is None:
@@ -223,6 +241,13 @@ def _scores(part):
         part["num_utterances"],
         "unknown" if part["num_speakers"] is None else part["num_speakers"],
     ]
+
+
+def _concordance(entry):
+    if entry is None or entry["ccc"] is None:
+        return "-"
+    low_high = "" if entry["interval"] is None else " [{:.3f}, {:.3f}]".format(*entry["interval"])
+    return f"{entry['ccc']:.3f}{low_high}"
 
 
 def _untested_classes(facts):

@@ -7,8 +7,8 @@ from string import Template
 
 from datasets.naming import snakecase_to_camelcase
 
-from .data.corpus_sets import CORPUS_SETS
-from .data.loading import list_corpora
+from ..data.corpus_sets import CORPUS_SETS
+from ..data.loading import list_corpora
 
 
 _CORPUS = Template('''"""$full_name: say in a sentence who speaks what."""

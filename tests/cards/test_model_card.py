@@ -10,10 +10,11 @@ import yaml
 from huggingface_hub import ModelCard, metadata_load
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from hf_emotion import model_card, model_card_text
+from hf_emotion.cards import model_card, model_card_text
+from hf_emotion.cards.model_card import RunFacts, build_model_card, template_dir
 from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES
-from hf_emotion.evaluation import evaluate_predictions, predictions_table
-from hf_emotion.model_card import RunFacts, build_model_card, template_dir
+from hf_emotion.evaluation.report import evaluate_predictions, predictions_table
+from tests.prediction_tables import random_predictions
 
 
 @pytest.fixture(scope="module")
@@ -270,12 +271,12 @@ def test_template_is_found_in_a_checkout_and_in_an_installed_package(tmp_path, m
     package = tmp_path / "site-packages" / "hf_emotion"
     (package / "model_cards").mkdir(parents=True)
     (package / "model_cards" / "model.md").touch()
-    monkeypatch.setattr(model_card, "__file__", str(package / "model_card.py"))
+    monkeypatch.setattr(model_card, "__file__", str(package / "cards" / "model_card.py"))
     assert template_dir() == package / "model_cards"
 
 
 def test_a_missing_template_is_reported_with_both_places(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_card, "__file__", str(tmp_path / "hf_emotion" / "model_card.py"))
+    monkeypatch.setattr(model_card, "__file__", str(tmp_path / "hf_emotion" / "cards" / "model_card.py"))
     with pytest.raises(FileNotFoundError, match="reinstall hf-emotion"):
         template_dir()
 
@@ -285,6 +286,45 @@ def test_template_metadata_block_is_filled_by_the_facts_alone():
     block = template.split("---")[1].strip()
     assert block == "{{ metadata }}"
     assert yaml.safe_load(template.split("---")[2].splitlines()[0] or "null") is None
+
+
+def test_dimensions_are_stated_in_text_and_metadata(facts):
+    sizes = {"emodb": (8, 60), "ravdess": (4, 40), "silent": (4, 40)}
+    names = ("arousal", "valence")
+    frame = random_predictions(sizes, classes=list(AROUSAL_VALENCE_CLASSES), dimensions=names, unrated=["silent"])
+    facts.report = report = evaluate_predictions(frame, num_resamples=50)
+    card = build_model_card(facts)
+    entries = report["per_corpus"]["emodb"]["dimensions"]
+    cells = ["{ccc:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]".format(**entries[name]) for name in names]
+    assert f"| `emodb` (not trained on) | {cells[0]} | {cells[1]} | 60 |" in card.text
+    assert "| **mean of corpora** |" in card.text
+    assert "| `silent` |" not in card.text.partition("### Emotion dimensions")[2].partition("###")[0]
+    assert "`model(**inputs).dimensions`" in card.text
+    assert card.data.metrics == ["recall", "f1", "accuracy", "ccc"]
+    values = {
+        (item.dataset_name, item.metric_name): item.metric_value
+        for item in card.data.eval_results
+        if item.metric_type == "ccc"
+    }
+    title = "Concordance correlation coefficient (CCC) of {}"
+    assert values["emodb", title.format("valence")] == pytest.approx(entries["valence"]["ccc"], abs=5e-5)
+    mean = report["mean_corpus_dimensions"]["arousal"]["ccc"]
+    assert values["mean of 2 corpora", "Mean CCC of arousal"] == pytest.approx(mean, abs=5e-5)
+    assert len(values) == 2 * 2 + 2
+
+
+def test_models_without_dimensions_do_not_mention_them(facts):
+    card = build_model_card(facts)
+    assert "CCC" not in card.text
+    assert "ccc" not in card.data.metrics
+
+
+def test_dimensions_of_an_ensemble_are_not_promised_by_its_model(facts):
+    frame = random_predictions({"emodb": (8, 60)}, dimensions=("arousal",))
+    facts.report = evaluate_predictions(frame, num_resamples=20)
+    facts.library_name = "hf-emotion"
+    assert "CCC arousal" in build_model_card(facts).text
+    assert "dimensions`" not in build_model_card(facts).text
 
 
 def test_uneven_scores_are_limitations(facts, report):

@@ -4,9 +4,9 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from .data.corpus_facts import ACCESS, Corpus, PublishedSplit
-from .data.corpus_sets import CORPUS_SETS
-from .data.label_table import label_table
+from ..data.corpus_facts import ACCESS, Corpus, PublishedSplit
+from ..data.corpus_sets import CORPUS_SETS
+from ..data.label_table import label_table
 
 
 _NOTICE = "<!-- Written by `make docs` from the facts in dataset_scripts/{file}.py. Change those, not this page. -->"
@@ -105,6 +105,7 @@ def _facts_table(facts: Corpus) -> str:
         ("speech", facts.kind),
         ("size", " by ".join(f"{_number(count)} {what}" for count, what in sizes if count is not None)),
         ("sampling rate", facts.sampling_rate and f"{facts.sampling_rate:,} Hz"),
+        ("ratings", facts.rating_range and "{:g} to {:g}".format(*facts.rating_range)),
         ("licence", _plain(facts.licence or "")),
         ("access", ACCESS.get(facts.access or "")),
         ("homepage", facts.homepage and f"<{facts.homepage}>"),

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from hf_emotion import __version__
-from hf_emotion.audit_report import (
+from hf_emotion.corpus_reports.audit_report import (
     MAX_ROWS,
     TEMPLATE,
     audit_as_dict,

@@ -4,7 +4,7 @@ from itertools import groupby
 
 import pytest
 
-from hf_emotion.corpus_page import corpus_page, overview_page
+from hf_emotion.corpus_reports.corpus_page import corpus_page, overview_page
 from hf_emotion.data.corpus_facts import Corpus, PublishedSplit
 from hf_emotion.data.loading import corpus_facts, list_corpora
 from hf_emotion.scripts import corpus_pages

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hf_emotion.corpus_skeleton import write_corpus_skeleton
+from hf_emotion.corpus_reports.corpus_skeleton import write_corpus_skeleton
 
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

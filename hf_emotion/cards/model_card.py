@@ -11,8 +11,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from ..emotions import AROUSAL_VALENCE_CLASSES
 from . import model_card_text as text
-from .emotions import AROUSAL_VALENCE_CLASSES
 from .licences import Licence, strictest_licence
 
 
@@ -75,7 +75,7 @@ class RunFacts:
         architecture (`str`, *optional*): The configuration's `model_type`.
         base_model, base_model_licence (`str`, *optional*): What training started from, and its licence.
         corpora (`Sequence[CorpusUse]`, *optional*): Training corpora and corpora used for testing only.
-        report (`Mapping`, *optional*): What [`~hf_emotion.evaluation.evaluate_predictions`] returns.
+        report (`Mapping`, *optional*): What [`~hf_emotion.evaluation.report.evaluate_predictions`] returns.
         evaluation_split (`str`, *optional*, defaults to `"test"`): Split the report is about.
         training (`Mapping[str, Any]`, *optional*): Named facts of the training for a table, such as `{"steps": 3000}`.
         command (`str`, *optional*): The exact command of the run.
@@ -168,6 +168,7 @@ def build_model_card(facts: RunFacts | Mapping[str, Any]) -> ModelCard:
         licence=licence,
         summary=text.summary(facts),
         results=text.results_table(facts),
+        dimension_results=text.dimension_table(facts),
         gender_results=text.gender_table(facts),
         gender_gap=text.gender_gap(facts),
         interval_note=text.interval_note(facts),
@@ -185,7 +186,7 @@ def template_dir() -> Path:
     Raises:
         FileNotFoundError: Neither place holds the template.
     """
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     places = [package / "model_cards", package.parent / "model_cards"]
     for place in places:
         if (place / TEMPLATE_NAME).is_file():
@@ -219,10 +220,16 @@ def _metadata(facts: RunFacts, licence: Licence) -> ModelCardData:
         tags=[*TAGS, *([facts.architecture] if facts.architecture else []), *_corpus_tags(trained)],
         base_model=facts.base_model if text.is_hub_id(facts.base_model) else None,
         datasets=[corpus.hub_id for corpus in trained if corpus.hub_id] or None,
-        metrics=["recall", "f1", "accuracy"] if facts.report else None,
+        metrics=_metric_types(facts),
         eval_results=_eval_results(facts) or None,
         model_name=model_name,
     )
+
+
+def _metric_types(facts: RunFacts) -> list[str] | None:
+    if facts.report is None:
+        return None
+    return ["recall", "f1", "accuracy", *(["ccc"] if facts.report["overall"].get("dimensions") else [])]
 
 
 def _corpus_tags(corpora):
@@ -230,7 +237,7 @@ def _corpus_tags(corpora):
 
 
 def _eval_results(facts: RunFacts) -> list[EvalResult]:
-    """One entry per corpus and score, and the mean UAR over corpora when there are several."""
+    """One entry per corpus and score, and the mean UAR and CCC over corpora when there are several."""
     if facts.report is None:
         return []
     uses = {corpus.name: corpus for corpus in facts.corpora}
@@ -238,15 +245,20 @@ def _eval_results(facts: RunFacts) -> list[EvalResult]:
     for name, part in facts.report["per_corpus"].items():
         use = uses.get(name, CorpusUse(name, role="test"))
         arguments = {"split_hash": use.split["hash"]} if use.split.get("hash") else None
-        for key, metric_type, metric_name, metric_args in INDEXED_METRICS:
-            if part[key] is not None:
+        scores = [(part[key], *description) for key, *description in INDEXED_METRICS]
+        scores += [
+            (entry["ccc"], "ccc", f"Concordance correlation coefficient (CCC) of {dimension}", None)
+            for dimension, entry in part.get("dimensions", {}).items()
+        ]
+        for value, metric_type, metric_name, metric_args in scores:
+            if value is not None:
                 results.append(
                     _eval_result(
                         facts,
                         use.hub_id or name,
                         use.title or name,
                         metric_type,
-                        part[key],
+                        value,
                         metric_name=metric_name,
                         metric_args=metric_args,
                         dataset_args=arguments,
@@ -265,6 +277,19 @@ def _eval_results(facts: RunFacts) -> list[EvalResult]:
                 metric_args={"average": "macro"},
             )
         )
+    for dimension, entry in facts.report.get("mean_corpus_dimensions", {}).items():
+        if entry["num_corpora"] > 1:
+            results.append(
+                _eval_result(
+                    facts,
+                    "mixture",
+                    f"mean of {entry['num_corpora']} corpora",
+                    "ccc",
+                    entry["ccc"],
+                    metric_name=f"Mean CCC of {dimension}",
+                    dataset_config=f"with {dimension}",  # the index merges entries with equal type and config
+                )
+            )
     return results
 
 

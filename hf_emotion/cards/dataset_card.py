@@ -12,11 +12,11 @@ from typing import Any
 import datasets
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from .data.columns import COLUMNS
-from .data.corpus_facts import ACCESS, Corpus
-from .data.label_table import label_table
-from .data.splits.split_info import SplitInfo
-from .emotions import AV_SOURCES, EMOTIONS
+from ..data.columns import COLUMNS
+from ..data.corpus_facts import ACCESS, Corpus
+from ..data.label_table import label_table
+from ..data.splits.split_info import SplitInfo
+from ..emotions import AV_SOURCES, EMOTIONS
 from .licences import Redistribution, hub_licence, licence_conditions, licence_url
 from .model_card import template_dir
 
@@ -93,7 +93,7 @@ class CorpusCopy:
         parts (`datasets.DatasetDict`): Its rows with the columns of `load_corpus`, by part.
         split ([`~hf_emotion.data.splits.split_info.SplitInfo`]): What the parts are.
         audio ([`AudioSummary`]): What the files are.
-        redistribution ([`~hf_emotion.licences.Redistribution`]): Whether the copy may be public.
+        redistribution ([`~hf_emotion.cards.licences.Redistribution`]): Whether the copy may be public.
         is_published (`bool`, *optional*, defaults to `True`): Whether it is a published corpus, and not recordings of
             the user's own.
     """

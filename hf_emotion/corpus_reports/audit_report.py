@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__
+from .. import __version__
+from ..data.audit import CorpusAudit
+from ..data.audit.bandwidth import DYNAMIC_RANGE_DB
+from ..data.audit.findings import FINDING_KINDS, Finding, grouped
+from ..data.audit.signal_checks import CLIPPED_SHARE, DC_OFFSET, SILENT_PEAK_DB, WIDE_BAND_HZ
 from .corpus_plots import distribution_figure, label_figure, svg_data_uri
-from .data.audit import CorpusAudit
-from .data.audit.bandwidth import DYNAMIC_RANGE_DB
-from .data.audit.findings import FINDING_KINDS, Finding, grouped
-from .data.audit.signal_checks import CLIPPED_SHARE, DC_OFFSET, SILENT_PEAK_DB, WIDE_BAND_HZ
 
 
 TEMPLATE = Path(__file__).with_name("audit_report.html")

@@ -8,14 +8,14 @@ import datasets
 import pytest
 from huggingface_hub import DatasetCard
 
-from hf_emotion import dataset_card
+from hf_emotion.cards import dataset_card
+from hf_emotion.cards.dataset_card import AudioSummary, CorpusCopy, build_dataset_card
+from hf_emotion.cards.licences import redistribution
 from hf_emotion.data.columns import COLUMNS, FEATURES
 from hf_emotion.data.corpus_facts import Corpus
 from hf_emotion.data.loading import corpus_facts, list_corpora
 from hf_emotion.data.splits.split_info import describe_split
-from hf_emotion.dataset_card import AudioSummary, CorpusCopy, build_dataset_card
 from hf_emotion.emotions import AV_SOURCES, arousal_valence_class
-from hf_emotion.licences import redistribution
 from tests.hub_storage import card_problems
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .plots import COLOURS, GREY, readable_class
+from ..evaluation.plots import COLOURS, GREY, readable_class
 
 
 if TYPE_CHECKING:

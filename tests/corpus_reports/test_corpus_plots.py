@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from hf_emotion.corpus_plots import distribution_figure, duration_figure, label_figure, svg_data_uri
+from hf_emotion.corpus_reports.corpus_plots import distribution_figure, duration_figure, label_figure, svg_data_uri
 
 
 def texts(axes):

@@ -1,0 +1,1 @@
+"""What people read about a corpus: its page, its audit, its figures."""
