@@ -13,21 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import ensemble_weights as weighting
-from .clip_classifier import ENSEMBLE_FILE
-from .clip_classifier import load_ensemble_classifier as load_ensemble
-from .ensemble_members import (
-    EnsembleMember,
-    EnsemblePart,
-    aligned_parts,
-    load_member,
-    load_member_predictions,
-)
-from .evaluation import evaluate_predictions, save_metrics
-from .model_card import CorpusUse, RunFacts, build_model_card
-from .plots import save_report_figures
-from .predictions import PREDICTIONS_FILE, VALIDATION_PREDICTIONS_FILE, save_predictions
-from .run_record import (
+from ..cards.model_card import CorpusUse, RunFacts, build_model_card
+from ..clip_classifier import ENSEMBLE_FILE
+from ..clip_classifier import load_ensemble_classifier as load_ensemble
+from ..evaluation.plots import save_report_figures
+from ..evaluation.predictions import PREDICTIONS_FILE, VALIDATION_PREDICTIONS_FILE, save_predictions
+from ..evaluation.report import evaluate_predictions, save_metrics
+from ..run_record import (
     CARD_FILE,
     CORPORA_FILE,
     ENVIRONMENT_FILE,
@@ -36,6 +28,14 @@ from .run_record import (
     is_finished,
     launch_command,
     lineage,
+)
+from . import weights as weighting
+from .members import (
+    EnsembleMember,
+    EnsemblePart,
+    aligned_parts,
+    load_member,
+    load_member_predictions,
 )
 
 
@@ -77,8 +77,8 @@ def build_ensemble(
         members (`Sequence[EnsembleMember]`): One or more; the names must differ.
         output_dir (`str` or `pathlib.Path`): Folder to write; it must not hold a run.
         method (`str`, *optional*, defaults to `"weighted"`): `"weighted"` (see
-            [`~hf_emotion.ensemble_weights.optimise_weights`]), `"greedy"` (see
-            [`~hf_emotion.ensemble_weights.greedy_weights`]), `"mean"` or `"vote"`.
+            [`~hf_emotion.ensembles.weights.optimise_weights`]), `"greedy"` (see
+            [`~hf_emotion.ensembles.weights.greedy_weights`]), `"mean"` or `"vote"`.
         objective (`str`, *optional*, defaults to `"log_loss"`): `"log_loss"`, `"soft_macro_f1"`, or `"macro_f1"`,
             which `"weighted"` cannot follow.
         num_restarts (`int`, *optional*, defaults to 8): Random starts of the solver.
@@ -203,7 +203,7 @@ def _write(
         command=launch_command(),
         environment=versions,
         figures={caption: path.name for caption, path in figures.items()},
-        limitations=_limitations(members, origins),
+        limitations=_limitations(members, origins, list(report["overall"]["dimensions"])),
         library_name="hf-emotion",
     )
     build_model_card(facts).save(folder / CARD_FILE)
@@ -234,10 +234,12 @@ def _card_facts(record: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _limitations(members: Sequence[EnsembleMember], origins: Sequence[str]) -> list[str]:
+def _limitations(members: Sequence[EnsembleMember], origins: Sequence[str], dimensions: Sequence[str]) -> list[str]:
     found = ["An ensemble takes the time and memory of all its members with a weight above zero."]
     if tables := [f"`{member.name}`" for member in members if member.folder is None]:
         found.append(f"{', '.join(tables)} were given as predictions: the ensemble can be scored, but not be run.")
+    if dimensions:
+        found.append(f"Called on audio, the ensemble answers with classes; {', '.join(dimensions)} were only scored.")
     if len(origins) > 1:
         names = ", ".join(f"`{origin}`" for origin in origins)
         found.append(f"The members started from different models ({names}), whose licences apply as well.")

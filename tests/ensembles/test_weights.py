@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import check_grad
 from sklearn.metrics import f1_score, log_loss
 
-from hf_emotion.ensemble_weights import (
+from hf_emotion.ensembles.weights import (
     OBJECTIVES,
     LogLoss,
     MacroF1,

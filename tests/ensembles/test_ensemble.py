@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from huggingface_hub import ModelCard
 
-from hf_emotion.ensemble import (
+from hf_emotion.ensembles.ensemble import (
     METHODS,
     EnsembleMember,
     build_ensemble,
@@ -15,10 +15,17 @@ from hf_emotion.ensemble import (
     load_member,
     load_member_predictions,
 )
-from hf_emotion.evaluation import evaluate_predictions, load_metrics
+from hf_emotion.evaluation.predictions import (
+    DIMENSIONS,
+    load_predictions,
+    predicted_dimensions,
+    predictions_table,
+    save_predictions,
+)
+from hf_emotion.evaluation.report import evaluate_predictions, load_metrics
 from hf_emotion.metrics import load_metric
-from hf_emotion.predictions import load_predictions, predictions_table, save_predictions
 from hf_emotion.run_record import is_finished
+from tests.prediction_tables import random_predictions
 
 
 CLASSES = ["anger", "joy", "sadness"]
@@ -172,7 +179,7 @@ class TestAgreement:
     def test_rows_and_classes_may_come_in_any_order(self, members, tmp_path):
         def turned(frame):
             other = frame.sample(frac=1, random_state=0)
-            return other[[*other.columns[:6], *other.columns[:5:-1]]]
+            return other[[*other.columns[:7], *other.columns[:6:-1]]]
 
         twin = EnsembleMember("twin", turned(members[1].validation), turned(members[1].test))
         record = build_ensemble([members[1], twin], tmp_path / "sum")
@@ -219,6 +226,62 @@ class TestAgreement:
     def test_no_member_is_no_ensemble(self, tmp_path):
         with pytest.raises(ValueError, match="at least one member"):
             build_ensemble([], tmp_path / "sum")
+
+
+class TestDimensions:
+    @staticmethod
+    def members(*dimensions):
+        """One member for each tuple of dimensions, with the same utterances and ratings."""
+        found = []
+        for number, names in enumerate(dimensions):
+            parts = [
+                random_predictions({corpus: (5, size)}, seed=number, dimensions=DIMENSIONS, languages={corpus: "fa"})
+                for corpus, size in (("validation", 60), ("test", 40))
+            ]
+            dropped = [column for name in DIMENSIONS if name not in names for column in (name, f"predicted_{name}")]
+            found.append(EnsembleMember(f"m{number}", *(part.drop(columns=dropped) for part in parts)))
+        return found
+
+    @pytest.mark.parametrize("method", METHODS)
+    def test_ratings_are_weighted_as_the_probabilities(self, method, tmp_path):
+        members = self.members(DIMENSIONS, DIMENSIONS, DIMENSIONS)
+        record = build_ensemble(members, tmp_path / "sum", method=method)
+        weights = [entry["weight"] for entry in record["members"]]
+        found = load_predictions(tmp_path / "sum" / "predictions.parquet")
+        for name in DIMENSIONS:
+            column = f"predicted_{name}"
+            expected = sum(weight * m.test[column] for weight, m in zip(weights, members, strict=True))
+            np.testing.assert_allclose(found[column], expected)
+            np.testing.assert_array_equal(found[name], members[0].test[name])
+        assert found["language"].unique().tolist() == ["fa"]
+        report = load_metrics(tmp_path / "sum" / "metrics.json")
+        assert report["overall"]["dimensions"].keys() == set(DIMENSIONS)
+        card = (tmp_path / "sum" / "README.md").read_text()
+        assert "the ensemble answers with classes; arousal, valence, dominance were only scored" in card
+
+    def test_dimensions_that_a_member_lacks_are_left_out_with_a_warning(self, tmp_path, caplog):
+        build_ensemble(self.members(DIMENSIONS, ("valence",)), tmp_path / "sum")
+        found = load_predictions(tmp_path / "sum" / "predictions.parquet")
+        assert predicted_dimensions(found) == ["valence"]
+        assert "does not predict arousal on the test parts: m1 does not" in caplog.text
+        assert "valence on" not in caplog.text
+
+    def test_members_without_dimensions_are_no_reason_to_warn(self, members, tmp_path, caplog):
+        build_ensemble(members, tmp_path / "sum")
+        assert "does not predict" not in caplog.text
+
+    def test_other_ratings_are_named(self, tmp_path):
+        first, second = self.members(DIMENSIONS, DIMENSIONS)
+        second.test.loc[3, "valence"] = 99
+        with pytest.raises(ValueError, match="m0 and m1 differ in the valence of 1 of 40 test utterances.* and 99"):
+            build_ensemble([first, second], tmp_path / "sum")
+
+    def test_tables_without_a_language_are_members(self, members, tmp_path):
+        older = [
+            EnsembleMember(m.name, *(t.drop(columns="language") for t in (m.validation, m.test))) for m in members
+        ]
+        build_ensemble(older, tmp_path / "sum")
+        assert load_predictions(tmp_path / "sum" / "predictions.parquet")["language"].isna().all()
 
 
 class TestLoading:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 
-from .metrics import confusion_statistics as statistics
+from ..metrics import confusion_statistics as statistics
 
 
 # Below it a probability counts as this much, so that one certain mistake does not make the log loss infinite.

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .ensemble_weights import combine
-from .predictions import (
+from ..evaluation.predictions import (
+    DIMENSIONS,
     METADATA_COLUMNS,
+    PREDICTED_PREFIX,
     PREDICTIONS_FILE,
     PROBABILITY_PREFIX,
     VALIDATION_PREDICTIONS_FILE,
     load_predictions,
     predicted_classes,
+    predicted_dimensions,
     predictions_table,
+    with_metadata,
 )
+from .weights import combine, weighted_sum
 
+
+logger = logging.getLogger(__name__)
 
 _KEY = ["corpus", "utterance_id"]
 _SHOWN = 3  # utterances named in a message
@@ -98,9 +105,12 @@ class EnsemblePart:
         name (`str`): `"validation"` or `"test"`.
         members (`list[str]`): Names of the members.
         classes (`list[str]`): Class names in the order of the probabilities.
-        metadata (`pd.DataFrame`): `utterance_id`, `corpus`, `speaker_id` and `gender` of each utterance.
+        metadata (`pd.DataFrame`): `utterance_id`, `corpus`, `speaker_id`, `gender` and `language` of each utterance.
         labels (`np.ndarray` of shape `(num_utterances,)`): True class ids.
         probabilities (`np.ndarray` of shape `(num_members, num_utterances, num_classes)`): Predictions.
+        ratings (`dict[str, np.ndarray]`, *optional*): True ratings of shape `(num_utterances,)` by emotion dimension.
+        predicted_ratings (`dict[str, np.ndarray]`, *optional*): Predictions of shape `(num_members, num_utterances)`
+            by emotion dimension, of those that all members predict.
     """
 
     name: str
@@ -109,6 +119,8 @@ class EnsemblePart:
     metadata: pd.DataFrame
     labels: np.ndarray
     probabilities: np.ndarray
+    ratings: dict[str, np.ndarray] = field(default_factory=dict)
+    predicted_ratings: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -118,12 +130,16 @@ class EnsemblePart:
         return hashlib.sha256("".join(sorted("\t".join(line) + "\n" for line in lines)).encode()).hexdigest()
 
     def combined(self, weights: np.ndarray, method: str) -> pd.DataFrame:
-        """Predictions table of the ensemble."""
+        """Predictions table of the ensemble; ratings are weighted means, whatever the method."""
         return predictions_table(
             self.metadata,
             labels=self.labels.tolist(),
             classes=self.classes,
             probabilities=combine(self.probabilities, weights, method),
+            ratings=self.ratings,
+            predicted_ratings={
+                name: weighted_sum(values[..., None], weights)[:, 0] for name, values in self.predicted_ratings.items()
+            },
         )
 
 
@@ -135,8 +151,8 @@ def aligned_parts(members: Sequence[EnsembleMember]) -> tuple[EnsemblePart, Ense
         `tuple[EnsemblePart, EnsemblePart]`: The validation and the test part.
 
     Raises:
-        ValueError: There is no member, two have the same name, they differ in classes, utterances or labels, or the
-            parts share utterances.
+        ValueError: There is no member, two have the same name, they differ in classes, utterances, labels or ratings,
+            or the parts share utterances.
     """
     if not members:
         raise ValueError("An ensemble needs at least one member.")
@@ -157,9 +173,11 @@ def aligned_parts(members: Sequence[EnsembleMember]) -> tuple[EnsemblePart, Ense
 
 
 def _aligned(names: list[str], tables: Sequence[pd.DataFrame], classes: list[str], part: str) -> EnsemblePart:
-    reference = tables[0].set_index(_keys(tables[0]))
+    reference = with_metadata(tables[0]).set_index(_keys(tables[0]))
     columns = [PROBABILITY_PREFIX + name for name in classes]
-    probabilities = []
+    dimensions = _common_dimensions(names, tables, part)
+    probabilities: list[np.ndarray] = []
+    predicted: dict[str, list[np.ndarray]] = {name: [] for name in dimensions}
     for name, table in zip(names, tables, strict=True):
         who = names[0] if name == names[0] else f"{names[0]} and {name}"
         _check_classes(classes, predicted_classes(table), f"{who} ({part})")
@@ -167,9 +185,30 @@ def _aligned(names: list[str], tables: Sequence[pd.DataFrame], classes: list[str
         rows = table.set_index(_keys(table)).loc[reference.index]
         _check_labels(reference["label"], rows["label"], who, part)
         probabilities.append(rows[columns].to_numpy(dtype=np.float64))
+        for dimension in dimensions:
+            _check_ratings(reference[dimension], rows[dimension], who, part)
+            predicted[dimension].append(rows[PREDICTED_PREFIX + dimension].to_numpy(dtype=np.float64))
     labels = np.array([classes.index(str(label)) for label in reference["label"]])
     metadata = reference[list(METADATA_COLUMNS)].reset_index(drop=True)
-    return EnsemblePart(part, names, classes, metadata, labels, np.stack(probabilities))
+    ratings = {name: reference[name].to_numpy(dtype=np.float64) for name in dimensions}
+    stacked = {name: np.stack(values) for name, values in predicted.items()}
+    return EnsemblePart(part, names, classes, metadata, labels, np.stack(probabilities), ratings, stacked)
+
+
+def _common_dimensions(names: list[str], tables: Sequence[pd.DataFrame], part: str) -> list[str]:
+    """Emotion dimensions that all members predict."""
+    lacking = {
+        dimension: [
+            name for name, table in zip(names, tables, strict=True) if dimension not in predicted_dimensions(table)
+        ]
+        for dimension in DIMENSIONS
+    }
+    for dimension, members in lacking.items():
+        if 0 < len(members) < len(names):
+            logger.warning(
+                "The ensemble does not predict %s on the %s parts: %s does not.", dimension, part, ", ".join(members)
+            )
+    return [dimension for dimension, members in lacking.items() if not members]
 
 
 def _keys(table: pd.DataFrame) -> pd.MultiIndex:
@@ -203,6 +242,17 @@ def _check_labels(first: pd.Series, second: pd.Series, who: str, part: str) -> N
             f"{who} differ in the labels of {differs.sum()} of {len(first)} {part} utterances, first "
             f"{corpus}/{utterance}: {first[differs].iloc[0]} and {second[differs].iloc[0]}. Members must have been "
             "trained with the same labels."
+        )
+
+
+def _check_ratings(first: pd.Series, second: pd.Series, who: str, part: str) -> None:
+    differs = ~np.isclose(first, second, equal_nan=True)
+    if differs.any():
+        corpus, utterance = first.index[differs][0]
+        raise ValueError(
+            f"{who} differ in the {first.name} of {differs.sum()} of {len(first)} {part} utterances, first "
+            f"{corpus}/{utterance}: {first[differs].iloc[0]:g} and {second[differs].iloc[0]:g}. Members must have "
+            "been trained with the same ratings."
         )
 
 
