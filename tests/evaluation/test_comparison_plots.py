@@ -5,12 +5,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 
-from hf_emotion.calibration import calibration_report
-from hf_emotion.comparison import compare_predictions
-from hf_emotion.comparison_plots import (
+from hf_emotion.evaluation.calibration import calibration_report
+from hf_emotion.evaluation.comparison import compare_predictions
+from hf_emotion.evaluation.comparison_plots import (
     class_difference_figure,
     class_heatmap_figure,
     comparison_figure,
+    dimension_difference_figure,
     save_calibration_figure,
     save_comparison_figures,
 )
@@ -45,6 +46,18 @@ def test_differences_are_those_of_the_report(report):
     assert _labels(panels[0]) == ["one", "two", "mean of corpora", "all utterances"]
     expected = [report["per_corpus"][name]["metrics"]["uar"]["interval"] for name in ("one", "two")]
     np.testing.assert_allclose(_intervals(panels[0])[:2], 100 * np.array(expected))
+
+
+def test_dimensions_have_a_figure_with_the_corpora_that_are_rated(tmp_path):
+    names, sizes = ("arousal", "dominance"), {"one": (12, 240), "two": (8, 80), "three": (4, 40)}
+    frames = [random_predictions(sizes, seed=seed, dimensions=names, unrated=["three"]) for seed in (0, 1)]
+    report = compare_predictions(*frames)
+    panels = dimension_difference_figure(report).axes
+    assert [panel.get_title() for panel in panels] == ["CCC of arousal", "CCC of dominance"]
+    assert _labels(panels[1]) == ["one", "two", "mean of corpora", "all utterances"]
+    expected = [report["dimensions"]["dominance"]["per_corpus"][name]["interval"] for name in ("one", "two")]
+    np.testing.assert_allclose(_intervals(panels[1])[:2], 100 * np.array(expected))
+    assert (tmp_path / "comparison_dimensions.png") in save_comparison_figures(report, tmp_path)
 
 
 def test_classes_show_both_recalls_and_their_difference(report):

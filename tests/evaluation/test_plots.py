@@ -9,8 +9,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from hf_emotion import plots
-from hf_emotion.plots import confusion_matrix_figure, save_figure, save_report_figures, training_curve_figure
+from hf_emotion.evaluation import plots
+from hf_emotion.evaluation.plots import (
+    confusion_matrix_figure,
+    save_figure,
+    save_report_figures,
+    training_curve_figure,
+)
 
 
 CLASSES = ["low_negative", "low_positive", "calm"]

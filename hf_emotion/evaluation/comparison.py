@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .metrics import confusion_statistics as statistics
-from .metrics.confidence_interval import percentile_interval
-from .metrics.significance import (
+from ..metrics import confusion_statistics as statistics
+from ..metrics.significance import (
     PairedUnits,
-    holm_adjusted,
     joined_units,
     paired_units,
-    permutation_p_value,
     permuted_confusions,
     resampled_confusions,
     score_differences,
 )
-from .predictions import PREDICTIONS_FILE, check_predictions, load_predictions, predicted_classes
+from .paired_differences import add_adjusted_p_values, compare_dimensions, difference_entry, named_generator
+from .predictions import (
+    PREDICTED_PREFIX,
+    PREDICTIONS_FILE,
+    check_predictions,
+    load_predictions,
+    num_speakers,
+    predicted_classes,
+    predicted_dimensions,
+    with_metadata,
+)
 
 
 COMPARED_METRICS = {
@@ -49,7 +55,7 @@ def load_run_predictions(source: str | Path) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: There is no such file, or the folder holds no predictions.
-        ValueError: The file holds no predictions table, see [`~hf_emotion.predictions.check_predictions`].
+        ValueError: The file holds no predictions table, see [`~hf_emotion.evaluation.predictions.check_predictions`].
     """
     path = Path(source)
     if path.is_dir():
@@ -71,24 +77,29 @@ def paired_table(frame_a: pd.DataFrame, frame_b: pd.DataFrame, *, intersect: boo
         intersect (`bool`, *optional*, defaults to `False`): Leave out utterances that one of the runs lacks.
 
     Returns:
-        `pd.DataFrame`: Columns `corpus, utterance_id, speaker_id, label, prediction_a, prediction_b`, in the order of
-        corpora and utterances. A speaker that one run does not know is that of the other run.
+        `pd.DataFrame`: Columns `corpus, utterance_id, speaker_id, gender, language, label, prediction_a,
+        prediction_b`, in the order of corpora and utterances; of emotion dimensions that both runs predict also
+        `arousal, predicted_arousal_a, predicted_arousal_b`, and so on. What one run does not know of an utterance is
+        taken from the other run.
 
     Raises:
-        ValueError: Runs with different utterances, without common ones, or with different labels or speakers for the
-            same utterance.
+        ValueError: Runs with different utterances, without common ones, or with different labels, speakers or ratings
+            for the same utterance.
     """
-    columns = [*_KEY, "speaker_id", "label", "prediction"]
-    pairs = frame_a[columns].merge(
-        frame_b[columns], on=_KEY, how="outer", suffixes=("_a", "_b"), indicator="found", validate="one_to_one"
+    dimensions = _common_dimensions(frame_a, frame_b)
+    shared = ["speaker_id", "gender", "language", "label", *dimensions]
+    single = ["prediction", *(PREDICTED_PREFIX + name for name in dimensions)]
+    tables = [with_metadata(frame)[[*_KEY, *shared, *single]] for frame in (frame_a, frame_b)]
+    pairs = tables[0].merge(
+        tables[1], on=_KEY, how="outer", suffixes=("_a", "_b"), indicator="found", validate="one_to_one"
     )
     _check_same_utterances(pairs, intersect)
     pairs = pairs[pairs["found"] == "both"].sort_values(_KEY, ignore_index=True)
-    _check_same_values(pairs, "label")
-    _check_same_values(pairs, "speaker_id")
-    pairs["speaker_id"] = pairs["speaker_id_a"].where(pairs["speaker_id_a"].notna(), pairs["speaker_id_b"])
-    pairs["label"] = pairs["label_a"]
-    return pairs[[*_KEY, "speaker_id", "label", "prediction_a", "prediction_b"]]
+    for column in shared:
+        if column in ("speaker_id", "label", *dimensions):
+            _check_same_values(pairs, column)
+        pairs[column] = pairs[f"{column}_a"].where(pairs[f"{column}_a"].notna(), pairs[f"{column}_b"])
+    return pairs[[*_KEY, *shared, *(f"{column}_{run}" for column in single for run in "ab")]]
 
 
 def compare_predictions(
@@ -110,7 +121,8 @@ def compare_predictions(
     corpus with fewer than three known speakers. With fewer than about ten speakers the intervals are too narrow, and
     the p-value is the better guide. `p_value_holm` is adjusted for the number of corpora, or of classes, looked at.
     Both say how far the result depends on who is in the test set. How far it depends on the training seed they cannot
-    say: for that, train with several seeds.
+    say: for that, train with several seeds. Emotion dimensions that both runs predict are compared by their
+    concordance in the same way.
 
     Args:
         frame_a (`pd.DataFrame`): Predictions table of the first run.
@@ -125,10 +137,12 @@ def compare_predictions(
         confidence (`float`, *optional*, defaults to 0.95): Coverage of the intervals.
 
     Returns:
-        `dict`: Keys `runs, classes, overall, per_corpus, mean_of_corpora, settings`. A part holds `num_utterances`,
-        `num_speakers`, `num_changed` (utterances that the runs answer differently), `unit`, `metrics` and `recall`
-        (per class); each entry of these `a, b, difference, interval, p_value, is_exact, p_value_holm`.
-        `mean_of_corpora` is `None` with one corpus.
+        `dict`: Keys `runs, classes, overall, per_corpus, mean_of_corpora, dimensions, settings`. A part holds
+        `num_utterances`, `num_speakers`, `num_changed` (utterances that the runs answer differently), `unit`,
+        `metrics` and `recall` (per class); each entry of these `a, b, difference, interval, p_value, is_exact,
+        p_value_holm`.
+        `mean_of_corpora` is `None` with one corpus. `dimensions` is what
+        [`~hf_emotion.evaluation.paired_differences.compare_dimensions`] returns.
 
     Raises:
         ValueError: An unknown metric, or what [`paired_table`] finds.
@@ -145,13 +159,21 @@ def compare_predictions(
     units = {name: comparer.units(part) for name, part in corpora.items()}
     per_corpus = {name: comparer.compare(part, {name: units[name]}) for name, part in corpora.items()}
     for metric in metrics:
-        _adjust([part["metrics"][metric] for part in per_corpus.values()])
+        add_adjusted_p_values([part["metrics"][metric] for part in per_corpus.values()])
     return {
         "runs": {"a": names[0], "b": names[1]},
         "classes": classes,
         "overall": comparer.compare(pairs, units),
         "mean_of_corpora": comparer.mean_of_corpora(units) if len(units) > 1 else None,
         "per_corpus": per_corpus,
+        "dimensions": compare_dimensions(
+            pairs,
+            _common_dimensions(frame_a, frame_b),
+            seed=seed,
+            num_resamples=num_resamples,
+            num_permutations=num_permutations,
+            confidence=confidence,
+        ),
         "settings": {
             "seed": seed,
             "num_resamples": num_resamples,
@@ -164,13 +186,13 @@ def compare_predictions(
 
 
 def format_comparison(report: Mapping[str, Any]) -> str:
-    """Lay out a comparison as a table for a terminal of 80 columns; scores and differences in percent.
+    """Lay out a comparison as a table for a terminal of 80 columns; scores and differences times 100.
 
     Args:
         report (`Mapping`): What [`compare_predictions`] returns.
 
     Returns:
-        `str`: A block of lines per metric, and one for the classes.
+        `str`: A block of lines per metric, per emotion dimension, and one for the classes.
     """
     settings, overall = report["settings"], report["overall"]
     header = _line("", "A", "B", f"B - A [{100 * settings['confidence']:g} % CI]", "p", "utts.", "spk.")
@@ -178,6 +200,9 @@ def format_comparison(report: Mapping[str, Any]) -> str:
     for metric in overall["metrics"]:
         lines += [rule, f"{METRIC_TITLES[metric]}{header[len(METRIC_TITLES[metric]) :]}", rule]
         lines += _metric_lines(report, metric)
+    for name, entries in report.get("dimensions", {}).items():  # reports of older versions have none
+        title = f"{name} CCC"
+        lines += [rule, f"{title}{header[len(title) :]}", rule, *_dimension_lines(entries)]
     lines += [rule, f"recall{header[len('recall') :]}", rule]
     for name, entry in overall["recall"].items():
         if entry is not None:
@@ -191,6 +216,15 @@ def _metric_lines(report: Mapping[str, Any], metric: str) -> Iterator[str]:
     if report["mean_of_corpora"] is not None:
         yield _entry_line(f"mean of {len(report['per_corpus'])} corpora", report["mean_of_corpora"][metric], "", "")
         yield _part_line("all utterances", report["overall"], metric)
+
+
+def _dimension_lines(entries: Mapping[str, Any]) -> Iterator[str]:
+    means = {f"mean of {len(entries['per_corpus'])} corpora": entries["mean_of_corpora"]}
+    totals = {"all utterances": entries["overall"]} if len(entries["per_corpus"]) > 1 else {}
+    for name, entry in {**entries["per_corpus"], **means, **totals}.items():
+        if entry is not None:
+            speakers = "?" if entry.get("num_speakers", "") is None else str(entry.get("num_speakers", ""))
+            yield _entry_line(name, entry, str(entry.get("num_utterances", "")), speakers)
 
 
 def _notes(report):
@@ -246,7 +280,8 @@ def _check_same_utterances(pairs, intersect):
 
 def _check_same_values(pairs, column):
     first, second = pairs[f"{column}_a"], pairs[f"{column}_b"]
-    differs = pairs[(first != second) & first.notna() & second.notna()]
+    is_same = np.isclose(first, second) if first.dtype.kind == "f" and second.dtype.kind == "f" else first == second
+    differs = pairs[~is_same & first.notna() & second.notna()]
     if len(differs):
         row = differs.iloc[0]
         raise ValueError(
@@ -254,11 +289,6 @@ def _check_same_values(pairs, column):
             f"{row['utterance_id']!r} of {row['corpus']}: {row[f'{column}_a']!r} and {row[f'{column}_b']!r}. "
             "They cannot be compared: were they trained on different classes or versions of a corpus?"
         )
-
-
-def _adjust(entries):
-    for entry, value in zip(entries, holm_adjusted([entry["p_value"] for entry in entries]), strict=True):
-        entry["p_value_holm"] = value
 
 
 class _Comparer:
@@ -278,16 +308,17 @@ class _Comparer:
 
     def compare(self, pairs: pd.DataFrame, units: Mapping[str, PairedUnits]) -> dict[str, Any]:
         joined = joined_units(list(units.values()))
-        generator = self._generator("permutation", *sorted(units))
+        generator = named_generator(self.seed, "permutation", *sorted(units))
         permuted, weights = permuted_confusions(joined, self.num_permutations, generator)
         resampled = sum(self._resampled(name, part) for name, part in units.items())
 
         def entry(statistic):
-            return self._entry(
+            return difference_entry(
                 statistic(joined.total),
                 score_differences(resampled, statistic),
                 score_differences(permuted, statistic),
                 weights,
+                self.confidence,
             )
 
         support = joined.total[0].sum(axis=1).astype(int)
@@ -295,10 +326,10 @@ class _Comparer:
             name: entry(_class_recall(index)) | {"support": int(support[index])} if support[index] else None
             for index, name in enumerate(self.classes)
         }
-        _adjust([value for value in recall.values() if value is not None])
+        add_adjusted_p_values([value for value in recall.values() if value is not None])
         return {
             "num_utterances": len(pairs),
-            "num_speakers": _num_speakers(pairs),
+            "num_speakers": num_speakers(pairs),
             "num_changed": int((pairs["prediction_a"] != pairs["prediction_b"]).sum()),
             "unit": joined.unit,
             "num_units": joined.num_units,
@@ -310,7 +341,7 @@ class _Comparer:
         """Each corpus counts the same however large it is: the mean of the corpora's scores."""
         values: dict[str, list[tuple[np.ndarray, ...]]] = {name: [] for name in self.statistics}
         for corpus, part in units.items():
-            generator = self._generator("mean", corpus)
+            generator = named_generator(self.seed, "mean", corpus)
             exchanged, _ = permuted_confusions(part, self.num_permutations, generator, is_exact_allowed=False)
             drawn = self._resampled(corpus, part)
             for name, statistic in self.statistics.items():
@@ -318,35 +349,17 @@ class _Comparer:
                 values[name].append((statistic(part.total), *differences))
         means = {name: [np.mean(parts, axis=0) for parts in zip(*rows, strict=True)] for name, rows in values.items()}
         return {
-            name: self._entry(scores, resampled, permuted, None)
+            name: difference_entry(scores, resampled, permuted, None, self.confidence)
             for name, (scores, resampled, permuted) in means.items()
         }
 
-    def _entry(self, scores, resampled, permuted, weights):
-        first, second = (float(score) for score in scores)
-        return {
-            "a": first,
-            "b": second,
-            "difference": second - first,
-            "interval": list(percentile_interval(resampled, self.confidence)),
-            "p_value": permutation_p_value(second - first, permuted, weights),
-            "is_exact": weights is not None,
-        }
-
     def _resampled(self, corpus, units):
-        return resampled_confusions(units, self.num_resamples, self._generator("bootstrap", corpus))
+        return resampled_confusions(units, self.num_resamples, named_generator(self.seed, "bootstrap", corpus))
 
-    def _generator(self, *names):
-        """Independent of all other corpora, so that a corpus gets the same numbers in any company."""
-        return np.random.default_rng([self.seed, zlib.crc32("\n".join(names).encode())])
+
+def _common_dimensions(frame_a: pd.DataFrame, frame_b: pd.DataFrame) -> list[str]:
+    return [name for name in predicted_dimensions(frame_a) if name in predicted_dimensions(frame_b)]
 
 
 def _class_recall(index: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda confusions: statistics.recalls(confusions)[..., index]
-
-
-def _num_speakers(pairs: pd.DataFrame) -> int | None:
-    """Number of speakers, None if a speaker is unknown; the same id in two corpora is two people."""
-    if pairs["speaker_id"].isna().any():
-        return None
-    return len(pairs[["corpus", "speaker_id"]].drop_duplicates())

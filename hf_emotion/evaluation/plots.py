@@ -151,7 +151,7 @@ def save_report_figures(
     """Write the figures of a report: a confusion matrix over all utterances and per corpus, and the training curve.
 
     Args:
-        report (`Mapping`): What [`~hf_emotion.evaluation.evaluate_predictions`] returns.
+        report (`Mapping`): What [`~hf_emotion.evaluation.report.evaluate_predictions`] returns.
         output_dir (`str` or `pathlib.Path`): Folder to write into.
         log_history (`Sequence[Mapping]`, *optional*): `trainer.state.log_history`; no curve if nothing was
             logged.

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hf_emotion import calibration
-from hf_emotion.calibration import (
+from hf_emotion.evaluation import calibration
+from hf_emotion.evaluation.calibration import (
     calibration_report,
     calibration_scores,
     fit_temperature,
@@ -15,8 +15,8 @@ from hf_emotion.calibration import (
     reliability_bins,
     scaled_predictions,
 )
-from hf_emotion.evaluation import evaluate_predictions
-from hf_emotion.predictions import predicted_classes, predictions_table
+from hf_emotion.evaluation.predictions import predicted_classes, predictions_table
+from hf_emotion.evaluation.report import evaluate_predictions
 from tests.prediction_tables import random_predictions
 
 
@@ -79,7 +79,25 @@ def test_calibration_lowers_the_error_on_other_utterances():
     assert report["test"]["before"]["ece"] > 0.15
     assert report["test"]["after"]["ece"] < 0.05
     assert report["test"]["after"]["accuracy"] == report["test"]["before"]["accuracy"]
-    assert f"Temperature {report['temperature']:.3f}, fitted on 2000 utterances" in format_calibration(report)
+    assert f"Temperature {report['temperature']:.3f}, fitted on 2000 validation utterances" in format_calibration(
+        report
+    )
+
+
+def test_the_text_fits_a_terminal_and_shows_both_parts():
+    report = calibration_report(_calibrated(2000, 3.0), _calibrated(700, 3.0, seed=1))
+    lines = format_calibration(report).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].split() == ["before", "->", "after", "validation", "(2000)", "test", "(700)"]
+    errors = [100 * report[part][when]["ece"] for part in ("validation", "test") for when in ("before", "after")]
+    assert "calibration error (%)" in lines[4]
+    assert [float(word) for word in lines[4].split()[3:] if word != "->"] == pytest.approx(errors, abs=0.051)
+
+
+def test_dimensions_are_not_touched():
+    table = random_predictions({"one": (5, 100)}, dimensions=("arousal",))
+    scaled = scaled_predictions(table, 3.0)
+    pd.testing.assert_frame_equal(scaled[["arousal", "predicted_arousal"]], table[["arousal", "predicted_arousal"]])
 
 
 def test_scores_by_hand():

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hf_emotion import evaluation, predictions
-from hf_emotion.evaluation import (
+from hf_emotion.evaluation import predictions
+from hf_emotion.evaluation import report as evaluation
+from hf_emotion.evaluation.report import (
     evaluate_predictions,
     format_report,
     load_metrics,
@@ -188,6 +189,22 @@ def test_predictions_survive_the_disk(frame, tmp_path):
     loaded = load_predictions(tmp_path / "run" / "predictions.parquet")
     assert list(loaded.columns) == list(frame.columns)
     assert evaluate_predictions(loaded) == evaluate_predictions(frame)
+
+
+def test_tables_of_older_versions_are_read(frame, tmp_path):
+    """They have no column `language`."""
+    frame.drop(columns="language").to_parquet(tmp_path / "predictions.parquet")
+    loaded = load_predictions(tmp_path / "predictions.parquet")
+    assert list(loaded.columns) == list(frame.columns)
+    assert loaded["language"].isna().all()
+    assert evaluate_predictions(frame.drop(columns="language")) == evaluate_predictions(frame)
+
+
+def test_language_is_taken_from_the_metadata():
+    rows = [{"utterance_id": "u", "corpus": "c", "language": "fa", "duration": 2.0}]
+    table = predictions_table(rows, labels=[1], classes=CLASSES, logits=[[0, 0, 1]])
+    assert table["language"].tolist() == ["fa"]
+    assert "duration" not in table.columns
 
 
 def test_logits_become_probabilities():

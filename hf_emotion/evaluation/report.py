@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..metrics import confusion_statistics as statistics
+from ..metrics.confidence_interval import bootstrap_confusions, percentile_interval
+from ..metrics.equal_error_rate import class_equal_error_rates
+from ..metrics.expected_calibration_error import calibration_error
+from .dimension_scores import dimension_scores, format_dimensions, mean_corpus_dimensions
 from .fairness import fairness_gaps, format_fairness
-from .metrics import confusion_statistics as statistics
-from .metrics.confidence_interval import bootstrap_confusions, percentile_interval
-from .metrics.equal_error_rate import class_equal_error_rates
-from .metrics.expected_calibration_error import calibration_error
 from .predictions import (
     PROBABILITY_PREFIX,
     check_predictions,
     load_predictions,
+    num_speakers,
     predicted_classes,
     predictions_table,
     save_predictions,
@@ -65,7 +67,9 @@ def evaluate_predictions(
     "undefined". Intervals resample speakers, or utterances where fewer than three speakers are known, separately
     within each corpus, so that the mixture of corpora stays as it is. `mean_corpus_uar` is the mean of the corpora's
     UARs, the "average" of the ExHuBERT paper (Table 1). `fairness` holds the gaps between groups of speakers, see
-    [`~hf_emotion.fairness.fairness_gaps`].
+    [`~hf_emotion.evaluation.fairness.fairness_gaps`]. Where the table has predicted ratings, `dimensions` of a part
+    holds their concordance, see [`~hf_emotion.evaluation.dimension_scores.dimension_scores`], and
+    `mean_corpus_dimensions` its mean over the corpora; both are empty otherwise.
 
     Args:
         frame (`pd.DataFrame`): A predictions table, see [`predictions_table`].
@@ -75,8 +79,9 @@ def evaluate_predictions(
         confidence (`float`, *optional*, defaults to 0.95): Coverage of the intervals.
 
     Returns:
-        `dict`: Keys `classes, overall, mean_corpus_uar, per_corpus, per_gender, per_corpus_gender, fairness,
-        confusion, bootstrap`; plain numbers, strings, lists and None throughout, so that it can be written as JSON.
+        `dict`: Keys `classes, overall, mean_corpus_uar, mean_corpus_dimensions, per_corpus, per_gender,
+        per_corpus_gender, fairness, confusion, bootstrap`; plain numbers, strings, lists and None throughout, so that
+        it can be written as JSON.
 
     Raises:
         ValueError: See [`check_predictions`].
@@ -91,25 +96,19 @@ def evaluate_predictions(
         "classes": classes,
         "overall": scorer.score(frame),
         "mean_corpus_uar": scorer.mean_corpus_uar(corpora),
+        "mean_corpus_dimensions": _plain(mean_corpus_dimensions(corpora, **scorer.bootstrap)),
         "per_corpus": {name: scorer.score(part) for name, part in corpora.items()},
         "per_gender": {name: scorer.score(part) for name, part in genders.items()},
         "per_corpus_gender": {
             name: {str(gender): scorer.score(rows) for gender, rows in part.groupby("gender", sort=True)}
             for name, part in corpora.items()
         },
-        "fairness": _plain(
-            fairness_gaps(frame, classes, seed=seed, num_resamples=num_resamples, confidence=confidence)
-        ),
+        "fairness": _plain(fairness_gaps(frame, classes, **scorer.bootstrap)),
         "confusion": {
             "overall": scorer.confusion(frame).tolist(),
             "per_corpus": {name: scorer.confusion(part).tolist() for name, part in corpora.items()},
         },
-        "bootstrap": {
-            "method": "percentile",
-            "num_resamples": num_resamples,
-            "confidence": confidence,
-            "seed": seed,
-        },
+        "bootstrap": {"method": "percentile", **scorer.bootstrap},
     }
 
 
@@ -132,17 +131,20 @@ def format_report(report: Mapping[str, Any]) -> str:
         report (`Mapping`): What [`evaluate_predictions`] returns.
 
     Returns:
-        `str`: Lines for each corpus, the corpora together and each gender, then the gaps between groups of speakers.
+        `str`: Lines for each corpus, the corpora together and each gender, then the emotion dimensions, if there are
+        any, and the gaps between groups of speakers.
     """
     coverage = f"{100 * report['bootstrap']['confidence']:g} % CI"
     header = _line("corpus", f"UAR [{coverage}]", "macro-F1", "acc.", "chance", "utts.", "spk.")
     rows, rule = list(_report_rows(report)), "-" * len(header)
-    is_marked = any(_UTTERANCE_MARK in row for row in rows)
+    dimensions = format_dimensions(report)
+    is_marked = any(_UTTERANCE_MARK in row for row in [*rows, *dimensions.splitlines()])
     note = f"Intervals: percentile bootstrap, {report['bootstrap']['num_resamples']} resamples of speakers"
     if is_marked:
         note += f"\n{_UTTERANCE_MARK} utterances resampled where a corpus has fewer than three known speakers"
     gaps = format_fairness(report["fairness"]) if "fairness" in report else ""  # older reports have none
-    return "\n".join([header, rule, *(row or rule for row in rows), rule, note, *([rule, gaps] if gaps else [])])
+    blocks = [text for text in (dimensions, gaps, note) if text]
+    return "\n".join([header, rule, *(row or rule for row in rows), *(f"{rule}\n{text}" for text in blocks)])
 
 
 def _report_rows(report: Mapping[str, Any]) -> Iterator[str]:
@@ -202,6 +204,7 @@ class _Scorer:
     def __init__(self, classes, seed, num_resamples, confidence):
         self.classes, self.seed = classes, seed
         self.num_resamples, self.confidence = num_resamples, confidence
+        self.bootstrap = {"num_resamples": num_resamples, "confidence": confidence, "seed": seed}
 
     def score(self, frame):
         confusion = self.confusion(frame)
@@ -219,12 +222,13 @@ class _Scorer:
                 "eer": math.nan if np.isnan(rates).all() else np.nanmean(rates),
                 "ece": calibration_error(scores, truth),
                 "num_utterances": len(frame),
-                "num_speakers": _num_speakers(frame),
+                "num_speakers": num_speakers(frame),
                 "num_classes": num_classes,
                 "chance_level": 1 / num_classes,
                 "recall": dict(zip(self.classes, statistics.recalls(confusion), strict=True)),
                 "support": dict(zip(self.classes, support, strict=True)),
                 **self._intervals(frame),
+                "dimensions": dimension_scores(frame, **self.bootstrap),
             }
         )
 
@@ -279,13 +283,6 @@ class _Scorer:
 
     def _scores(self, frame):
         return frame[[PROBABILITY_PREFIX + name for name in self.classes]].to_numpy(dtype=np.float64)
-
-
-def _num_speakers(frame):
-    """Number of speakers, None if a speaker is unknown; the same id in two corpora is two people."""
-    if frame["speaker_id"].isna().any():
-        return None
-    return len(frame[["corpus", "speaker_id"]].drop_duplicates())
 
 
 def _plain(value):

@@ -7,21 +7,30 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from .predictions import METADATA_COLUMNS, PROBABILITY_PREFIX, predicted_classes, predictions_table
+from .predictions import (
+    METADATA_COLUMNS,
+    PREDICTED_PREFIX,
+    PROBABILITY_PREFIX,
+    predicted_classes,
+    predicted_dimensions,
+    predictions_table,
+    with_metadata,
+)
 
 
 def aggregate_segments(table: pd.DataFrame, file_ids: Sequence[str]) -> pd.DataFrame:
     """
-    Average the class probabilities over the segments of each file.
+    Average the class probabilities, and ratings where there are any, over the segments of each file.
 
     Args:
-        table (`pd.DataFrame`): Predictions table of segments, see [`~hf_emotion.predictions.predictions_table`].
+        table (`pd.DataFrame`): Predictions table of segments, see
+            [`~hf_emotion.evaluation.predictions.predictions_table`].
         file_ids (`Sequence[str]`): File of each row: the column `file_id` of
             [`~hf_emotion.data.segmentation.segment_dataset`]. Equal ids of different corpora are different files.
 
     Returns:
         `pd.DataFrame`: Predictions table with one row for each file, in order of first occurrence. Its `utterance_id`
-        is the file id, `prediction` the class with the highest mean.
+        is the file id, `prediction` the class with the highest mean; a true rating is the mean of those known.
 
     Raises:
         ValueError: There is not one id for each row, or segments of a file have different labels.
@@ -29,8 +38,8 @@ def aggregate_segments(table: pd.DataFrame, file_ids: Sequence[str]) -> pd.DataF
     Example:
 
     ```python
-    >>> from hf_emotion.file_predictions import aggregate_segments
-    >>> from hf_emotion.predictions import predictions_table
+    >>> from hf_emotion.evaluation.file_predictions import aggregate_segments
+    >>> from hf_emotion.evaluation.predictions import predictions_table
     >>> rows = [{"utterance_id": f"call#000{number}", "corpus": "toy"} for number in range(2)]
     >>> scores = [[0.4, 0.6], [0.9, 0.1]]
     >>> table = predictions_table(rows, labels=[0, 0], classes=["sad", "joy"], probabilities=scores)
@@ -41,8 +50,8 @@ def aggregate_segments(table: pd.DataFrame, file_ids: Sequence[str]) -> pd.DataF
     """
     if len(file_ids) != len(table):
         raise ValueError(f"{len(table)} rows of segments need as many file ids, found {len(file_ids)}.")
-    classes = predicted_classes(table)
-    grouped = table.assign(utterance_id=list(file_ids)).groupby(["corpus", "utterance_id"], sort=False)
+    classes, dimensions = predicted_classes(table), predicted_dimensions(table)
+    grouped = with_metadata(table).assign(utterance_id=list(file_ids)).groupby(["corpus", "utterance_id"], sort=False)
     num_labels = grouped["label"].nunique()
     if (num_labels > 1).any():
         corpus, file_id = num_labels.index[int((num_labels > 1).argmax())]
@@ -52,10 +61,13 @@ def aggregate_segments(table: pd.DataFrame, file_ids: Sequence[str]) -> pd.DataF
         )
     # `head` instead of `first`, which would skip missing speakers
     first = grouped.head(1).reset_index(drop=True)
-    means = grouped[[PROBABILITY_PREFIX + name for name in classes]].mean()
+    scores = [PROBABILITY_PREFIX + name for name in classes]
+    means = grouped[[*scores, *dimensions, *(PREDICTED_PREFIX + name for name in dimensions)]].mean()
     return predictions_table(
         first[list(METADATA_COLUMNS)],
         labels=first["label"].tolist(),
         classes=classes,
-        probabilities=means.to_numpy(dtype=np.float64),
+        probabilities=means[scores].to_numpy(dtype=np.float64),
+        ratings={name: means[name].to_numpy() for name in dimensions},
+        predicted_ratings={name: means[PREDICTED_PREFIX + name].to_numpy() for name in dimensions},
     )

@@ -1,8 +1,9 @@
 """The predictions table: one row per utterance, what was said to be felt and what the model made of it.
 
-Columns `utterance_id, corpus, speaker_id, gender, label, prediction` and `probability_<class>` for each class, in
-class order. It is the hand-over from a model to everything that scores it, and every reported number can be recomputed
-from it.
+Columns `utterance_id, corpus, speaker_id, gender, language, label, prediction` and `probability_<class>` for each
+class, in class order; of models that regress emotion dimensions also `arousal` (true, NaN where unknown) and
+`predicted_arousal`, and so on. It is the hand-over from a model to everything that scores it, and every reported
+number can be recomputed from it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ import pandas as pd
 # In the folder of a run: the test parts, and the validation parts where something was fitted on them.
 PREDICTIONS_FILE = "predictions.parquet"
 VALIDATION_PREDICTIONS_FILE = "validation_predictions.parquet"
-METADATA_COLUMNS = ("utterance_id", "corpus", "speaker_id", "gender")
+METADATA_COLUMNS = ("utterance_id", "corpus", "speaker_id", "gender", "language")
 PROBABILITY_PREFIX = "probability_"
+DIMENSIONS = ("arousal", "valence", "dominance")
+PREDICTED_PREFIX = "predicted_"
+
+_ADDED_LATER = ("language",)  # older tables lack it
 
 
 def predictions_table(
@@ -29,23 +34,29 @@ def predictions_table(
     classes: Sequence[str],
     logits: np.ndarray | None = None,
     probabilities: np.ndarray | None = None,
+    ratings: Mapping[str, Sequence[float] | np.ndarray] | None = None,
+    predicted_ratings: Mapping[str, Sequence[float] | np.ndarray] | None = None,
 ) -> pd.DataFrame:
     """Put model output beside the utterances it belongs to.
 
     Args:
         metadata (`pd.DataFrame` or `Sequence[Mapping]`): Rows with `utterance_id` and `corpus`, and where known
-            `speaker_id` and `gender`. From a `datasets.Dataset` take `dataset.select_columns([...]).to_pandas()`.
+            `speaker_id`, `gender` and `language` (BCP 47 tag). From a `datasets.Dataset` take
+            `dataset.select_columns(list(METADATA_COLUMNS)).to_pandas()`.
         labels (`Sequence`): True class of each utterance, as a name or as an index into `classes`.
         classes (`Sequence[str]`): Class names in the order of the model's outputs.
         logits (`np.ndarray` of shape `(num_utterances, num_classes)`, *optional*): Raw outputs; a softmax is applied.
         probabilities (`np.ndarray` of shape `(num_utterances, num_classes)`, *optional*): Instead of `logits`.
+        ratings (`Mapping[str, Sequence[float]]`, *optional*): True value of each utterance by dimension, out of
+            `"arousal"`, `"valence"` and `"dominance"`, on the scale of its corpus; NaN or None where unknown.
+        predicted_ratings (`Mapping[str, Sequence[float]]`, *optional*): Predicted values of the same dimensions.
 
     Returns:
         `pd.DataFrame`: The predictions table, checked by [`check_predictions`].
 
     Raises:
-        ValueError: Both or neither of `logits` and `probabilities`, sizes that differ, or what [`check_predictions`]
-        finds.
+        ValueError: Both or neither of `logits` and `probabilities`, sizes or dimensions that differ, or what
+            [`check_predictions`] finds.
 
     Example:
 
@@ -70,12 +81,18 @@ def predictions_table(
     frame["prediction"] = [classes[index] for index in scores.argmax(axis=1)]
     for index, name in enumerate(classes):
         frame[PROBABILITY_PREFIX + name] = scores[:, index].astype(np.float64)
+    _add_ratings(frame, ratings or {}, predicted_ratings or {})
     return check_predictions(frame, classes)
 
 
 def predicted_classes(frame: pd.DataFrame) -> list[str]:
     """Class names of a predictions table, in the order of its probability columns."""
     return [column[len(PROBABILITY_PREFIX) :] for column in frame.columns if column.startswith(PROBABILITY_PREFIX)]
+
+
+def predicted_dimensions(frame: pd.DataFrame) -> list[str]:
+    """Emotion dimensions of a predictions table, in the order arousal, valence, dominance; empty for most."""
+    return [name for name in DIMENSIONS if PREDICTED_PREFIX + name in frame.columns]
 
 
 def check_predictions(frame: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
@@ -89,10 +106,12 @@ def check_predictions(frame: pd.DataFrame, classes: Sequence[str]) -> pd.DataFra
         `pd.DataFrame`: The same table.
 
     Raises:
-        ValueError: No rows, a missing column, an utterance listed twice, a label outside `classes`, or probabilities
-            that are not finite or do not sum to one.
+        ValueError: No rows, a missing column, an utterance listed twice, a label outside `classes`, probabilities
+            that are not finite or do not sum to one, a dimension without predictions or without true ratings, or
+            ratings that are not finite.
     """
-    columns = [*METADATA_COLUMNS, "label", "prediction", *(PROBABILITY_PREFIX + name for name in classes)]
+    metadata = [column for column in METADATA_COLUMNS if column not in _ADDED_LATER]
+    columns = [*metadata, "label", "prediction", *(PROBABILITY_PREFIX + name for name in classes)]
     absent = [column for column in columns if column not in frame.columns]
     if absent:
         raise ValueError(f"The predictions table lacks the columns {absent}; it has {list(frame.columns)}.")
@@ -113,6 +132,8 @@ def check_predictions(frame: pd.DataFrame, classes: Sequence[str]) -> pd.DataFra
         if unknown:
             raise ValueError(f"Column `{column}` holds {unknown}, which are not among the classes {list(classes)}.")
     _check_probabilities(frame, classes)
+    for name in DIMENSIONS:
+        _check_ratings(frame, name)
     return frame
 
 
@@ -128,13 +149,29 @@ def save_predictions(frame: pd.DataFrame, path: str | Path) -> None:
 
 
 def load_predictions(path: str | Path) -> pd.DataFrame:
-    """Read a predictions table from Parquet, and check it.
+    """Read a predictions table from Parquet, and check it. Older tables get the columns added since, empty.
 
     Raises:
         ValueError: The file holds no predictions table; see [`check_predictions`].
     """
     frame = pd.read_parquet(path)
-    return check_predictions(frame, predicted_classes(frame))
+    check_predictions(frame, predicted_classes(frame))
+    return with_metadata(frame)
+
+
+def num_speakers(frame: pd.DataFrame) -> int | None:
+    """Number of speakers, None if a speaker is unknown; the same id in two corpora is two people."""
+    if frame["speaker_id"].isna().any():
+        return None
+    return len(frame[["corpus", "speaker_id"]].drop_duplicates())
+
+
+def with_metadata(frame: pd.DataFrame) -> pd.DataFrame:
+    """A predictions table with all metadata columns, those that it lacks being empty."""
+    if set(METADATA_COLUMNS) <= set(frame.columns):
+        return frame
+    others = [column for column in frame.columns if column not in METADATA_COLUMNS]
+    return frame.reindex(columns=[*METADATA_COLUMNS, *others])
 
 
 def _class_names(labels, classes):
@@ -168,6 +205,42 @@ def _check_probabilities(frame, classes):
             f"The probabilities of {frame['utterance_id'].iloc[row]!r} sum to {sums[row]:.4g} and the smallest of all "
             f"is {scores.min():.4g}. Pass `logits=` if these are raw outputs."
         )
+
+
+def _add_ratings(frame, ratings, predicted_ratings):
+    unknown = sorted({*ratings, *predicted_ratings} - set(DIMENSIONS))
+    if unknown or set(ratings) != set(predicted_ratings):
+        raise ValueError(
+            f"`ratings` hold the dimensions {sorted(ratings)}, `predicted_ratings` {sorted(predicted_ratings)}; pass "
+            f"both for the same ones out of {', '.join(DIMENSIONS)}."
+        )
+    for name in DIMENSIONS:
+        if name not in ratings:
+            continue
+        for column, given in ((name, ratings[name]), (PREDICTED_PREFIX + name, predicted_ratings[name])):
+            values = np.asarray(given, dtype=np.float64)
+            if values.shape != (len(frame),):
+                raise ValueError(
+                    f"{len(frame)} utterances need as many values in `{column}`, found the shape {values.shape}."
+                )
+            frame[column] = values
+
+
+def _check_ratings(frame, name):
+    columns = [name, PREDICTED_PREFIX + name]
+    absent = [column for column in columns if column not in frame.columns]
+    if len(absent) == 1:
+        raise ValueError(f"The predictions table lacks the column `{absent[0]}`: a dimension needs {columns}.")
+    if absent:
+        return
+    rated, predicted = (frame[column].to_numpy(dtype=np.float64) for column in columns)
+    for column, bad in ((columns[0], np.isinf(rated)), (columns[1], ~np.isfinite(predicted))):
+        if bad.any():
+            raise ValueError(
+                f"`{column}` of {int(bad.sum())} of {len(frame)} utterances is not finite, first "
+                f"{frame['utterance_id'].iloc[int(bad.argmax())]!r}. A model predicts every utterance, and unknown "
+                "ratings are NaN."
+            )
 
 
 def _softmax(logits):

@@ -1,12 +1,13 @@
 """Predictions of segments become predictions of files: means of probabilities, one row for each file."""
 
 import datasets
+import numpy as np
 import pytest
 
 from hf_emotion.data.segmentation import segment_dataset
-from hf_emotion.evaluation import evaluate_predictions
-from hf_emotion.file_predictions import aggregate_segments
-from hf_emotion.predictions import METADATA_COLUMNS, predictions_table
+from hf_emotion.evaluation.file_predictions import aggregate_segments
+from hf_emotion.evaluation.predictions import METADATA_COLUMNS, predictions_table
+from hf_emotion.evaluation.report import evaluate_predictions
 from tests.tiny_training import LABELS, tiny_model, tiny_trainer, write_corpora
 
 
@@ -29,6 +30,28 @@ def test_probabilities_are_averaged_file_by_file_in_order_of_occurrence():
     assert files["label"].tolist() == ["joy", "joy"]
     assert files["speaker_id"].tolist()[0] == "s1"
     assert files["speaker_id"].isna().tolist() == [False, True]
+
+
+def test_ratings_are_averaged_too():
+    metadata = [{"utterance_id": f"a#{index}", "corpus": "x", "language": "fa"} for index in range(3)]
+    table = predictions_table(
+        metadata,
+        labels=["joy"] * 3,
+        classes=CLASSES,
+        probabilities=[[0.5, 0.5]] * 3,
+        ratings={"arousal": [2.0, 2.0, None], "valence": [None] * 3},
+        predicted_ratings={"arousal": [1.0, 2.0, 6.0], "valence": [0.0, 1.0, 2.0]},
+    )
+    (row,) = aggregate_segments(table, ["a", "a", "a"]).to_dict("records")
+    assert (row["arousal"], row["predicted_arousal"], row["predicted_valence"]) == (2.0, 3.0, 1.0)
+    assert np.isnan(row["valence"])
+    assert row["language"] == "fa"
+
+
+def test_tables_without_a_language_are_averaged():
+    table = table_of([("a#0", "x", "s"), ("a#1", "x", "s")], ["sad", "sad"], [[0.9, 0.1], [0.2, 0.8]])
+    files = aggregate_segments(table.drop(columns="language"), ["a", "a"])
+    assert files["language"].isna().all()
 
 
 def test_equal_ids_of_different_corpora_are_different_files():

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from .metrics.expected_calibration_error import calibration_error
+from ..metrics.expected_calibration_error import calibration_error
 from .predictions import PROBABILITY_PREFIX, check_predictions, predicted_classes
 
 
@@ -24,6 +24,16 @@ logger = logging.getLogger(__name__)
 
 # Beyond these a classifier is a constant or an argmax for all purposes; without bounds a perfect one would get T = 0.
 TEMPERATURE_BOUNDS = (0.05, 20.0)
+
+# Lines of the terminal table: label, score, factor, digits behind the point.
+_SHOWN_SCORES = (
+    ("calibration error (%)", "ece", 100, 1),
+    ("log loss (nats)", "log_loss", 1, 3),
+    ("Brier score (0 to 2)", "brier", 1, 3),
+    ("mean confidence (%)", "confidence", 100, 1),
+    ("accuracy (%)", "accuracy", 100, 1),
+)
+_LABEL_WIDTH, _COLUMN_WIDTH = 25, 27
 
 
 class FittedTemperature(NamedTuple):
@@ -62,7 +72,7 @@ def fit_temperature(
     Example: a model that claims 0.9 and is right in six of ten cases should claim 0.6.
 
     ```python
-    >>> from hf_emotion.predictions import predictions_table
+    >>> from hf_emotion.evaluation.predictions import predictions_table
     >>> rows = [{"utterance_id": str(index), "corpus": "toy"} for index in range(10)]
     >>> table = predictions_table(
     ...     rows, labels=[0] * 6 + [1] * 4, classes=["sad", "joy"], probabilities=np.full((10, 2), [0.9, 0.1])
@@ -206,29 +216,30 @@ def calibration_report(
 
 
 def format_calibration(report: Mapping[str, Any]) -> str:
-    """Lay out a calibration report for a terminal.
+    """Lay out a calibration report for a terminal of 80 columns.
 
     Args:
         report (`Mapping`): What [`calibration_report`] returns.
 
     Returns:
-        `str`: The temperature, and the scores of each table before and after.
+        `str`: The temperature, and the scores of each table before and after, one below the other.
     """
+    parts = [part for part in ("validation", "test") if part in report]
+    titles = [f"{part} ({report[part]['num_utterances']})" for part in parts]
+    count = report["validation"]["num_utterances"]
     lines = [
-        f"Temperature {report['temperature']:.3f}, fitted on {report['validation']['num_utterances']} utterances",
-        f"{'':<12} {'utts.':>6} {'ECE':>15} {'log loss':>17} {'Brier':>17} {'confidence':>15} {'acc.':>6}",
+        f"Temperature {report['temperature']:.3f}, fitted on {count} validation utterances",
+        "-" * 79,
+        f"{'before -> after':<{_LABEL_WIDTH}}" + "".join(f"{title:>{_COLUMN_WIDTH}}" for title in titles),
+        "-" * 79,
     ]
-    for part in ("validation", "test"):
-        if part in report:
-            entry = report[part]
-            before, after = entry["before"], entry["after"]
-            percent = {key: f"{100 * before[key]:.1f} -> {100 * after[key]:.1f}" for key in ("ece", "confidence")}
-            plain = {key: f"{before[key]:.3f} -> {after[key]:.3f}" for key in ("log_loss", "brier")}
-            lines.append(
-                f"{part:<12} {entry['num_utterances']:>6} {percent['ece']:>15} {plain['log_loss']:>17} "
-                f"{plain['brier']:>17} {percent['confidence']:>15} {100 * after['accuracy']:>6.1f}"
-            )
-    return "\n".join([*lines, "ECE, confidence and accuracy in percent."])
+    for label, key, factor, digits in _SHOWN_SCORES:
+        values = [[factor * report[part][when][key] for when in ("before", "after")] for part in parts]
+        cells = [f"{before:.{digits}f} -> {after:.{digits}f}" for before, after in values]
+        lines.append(f"{label:<{_LABEL_WIDTH}}" + "".join(f"{cell:>{_COLUMN_WIDTH}}" for cell in cells))
+    if report["is_at_bound"]:
+        lines.append("The temperature is at the end of its permitted range: do not rely on it.")
+    return "\n".join(lines)
 
 
 def _before_and_after(frame, temperature, num_bins):

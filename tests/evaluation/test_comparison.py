@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hf_emotion import comparison
-from hf_emotion.comparison import compare_predictions, format_comparison, load_run_predictions, paired_table
-from hf_emotion.evaluation import evaluate_predictions, save_metrics
-from hf_emotion.predictions import predictions_table, save_predictions
+from hf_emotion.evaluation import comparison
+from hf_emotion.evaluation.comparison import compare_predictions, format_comparison, load_run_predictions, paired_table
+from hf_emotion.evaluation.predictions import predictions_table, save_predictions
+from hf_emotion.evaluation.report import evaluate_predictions, save_metrics
+from hf_emotion.metrics import concordance_statistics
 from tests.prediction_tables import CLASSES, random_predictions
 
 
@@ -159,6 +160,90 @@ def test_a_run_is_a_folder_or_a_file(runs, tmp_path):
     pd.testing.assert_frame_equal(load_run_predictions(tmp_path / "predictions.parquet"), runs[0])
     with pytest.raises(FileNotFoundError, match="Name a run folder that holds predictions.parquet"):
         load_run_predictions(tmp_path / "nothing")
+
+
+class TestDimensions:
+    @pytest.fixture(scope="class")
+    def rated(self):
+        sizes = {"one": (12, 240), "two": (2, 40), "three": (5, 40)}
+        options = {"dimensions": ("arousal", "valence"), "unrated": ["three"], "languages": {"one": "fa"}}
+        return [random_predictions(sizes, skill=skill, seed=seed, **options) for seed, skill in enumerate((0.5, 2.0))]
+
+    @pytest.fixture(scope="class")
+    def report(self, rated):
+        return compare_predictions(*rated)
+
+    def test_scores_are_those_of_the_evaluation(self, rated, report):
+        assert list(report["dimensions"]) == ["arousal", "valence"]
+        for run, frame in zip(("a", "b"), rated, strict=True):
+            expected = evaluate_predictions(frame, num_resamples=10)
+            for name, entries in report["dimensions"].items():
+                assert list(entries["per_corpus"]) == ["one", "two"]
+                one = expected["per_corpus"]["one"]["dimensions"][name]
+                assert entries["per_corpus"]["one"][run] == pytest.approx(one["ccc"])
+                assert entries["overall"][run] == pytest.approx(expected["overall"]["dimensions"][name]["ccc"])
+                mean = expected["mean_corpus_dimensions"][name]["ccc"]
+                assert entries["mean_of_corpora"][run] == pytest.approx(mean)
+
+    def test_a_better_run_is_found_better(self, report):
+        entry = report["dimensions"]["arousal"]["per_corpus"]["one"]
+        assert 0 < entry["interval"][0] < entry["difference"] < entry["interval"][1]
+        assert entry["p_value"] < 0.01
+        assert entry["p_value"] <= entry["p_value_holm"] <= 2 * entry["p_value"]
+        assert (entry["num_utterances"], entry["num_speakers"], entry["unit"]) == (240, 12, "speaker")
+        assert report["dimensions"]["arousal"]["per_corpus"]["two"]["unit"] == "utterance"
+
+    def test_equal_runs_do_not_differ(self, rated):
+        entry = compare_predictions(rated[0], rated[0])["dimensions"]["arousal"]["overall"]
+        assert [entry["difference"], *entry["interval"]] == pytest.approx([0, 0, 0], abs=1e-12)
+        assert entry["p_value"] == 1
+
+    def test_few_speakers_are_exchanged_in_all_ways(self, rated):
+        """Three speakers on whom the second run is much better: 2 of 8 exchanges are as extreme."""
+        frames = [frame[frame["speaker_id"].isin(["s1", "s2", "s3"]) & (frame["corpus"] == "one")] for frame in rated]
+        entry = compare_predictions(*frames)["dimensions"]["arousal"]["overall"]
+        assert entry["is_exact"]
+        assert entry["p_value"] == pytest.approx(0.25)
+
+    def test_portions_do_not_change_the_result(self, rated, report, monkeypatch):
+        monkeypatch.setattr(concordance_statistics, "_DRAWS_AT_ONCE", 500)
+        found = compare_predictions(*rated)["dimensions"]["valence"]["overall"]
+        expected = report["dimensions"]["valence"]["overall"]
+        assert found["interval"] == pytest.approx(expected["interval"])
+        assert found["p_value"] == pytest.approx(expected["p_value"], abs=0.01)
+
+    def test_a_corpus_gets_the_same_numbers_in_any_company(self, rated, report):
+        alone = compare_predictions(*(frame[frame["corpus"] == "one"] for frame in rated))["dimensions"]["arousal"]
+        together = report["dimensions"]["arousal"]["per_corpus"]["one"]
+        assert alone["overall"] == {key: value for key, value in together.items() if key != "p_value_holm"}
+        assert alone["mean_of_corpora"] is None
+
+    def test_only_dimensions_of_both_runs_are_compared(self, rated):
+        fewer = rated[1].drop(columns=["arousal", "predicted_arousal"])
+        assert list(compare_predictions(rated[0], fewer)["dimensions"]) == ["valence"]
+
+    def test_dimensions_without_a_defined_score_are_left_out(self, rated):
+        stuck = [frame.assign(arousal=2.0, predicted_arousal=2.0) for frame in rated]
+        assert list(compare_predictions(*stuck)["dimensions"]) == ["valence"]
+
+    def test_other_ratings_are_refused(self, rated):
+        other = rated[1].copy()
+        other.loc[0, "valence"] += 1
+        with pytest.raises(ValueError, match="disagree on the valence of 1 of 320 common utterances"):
+            compare_predictions(rated[0], other)
+
+    def test_the_table_keeps_languages_and_fits_a_terminal(self, rated, report):
+        pairs = paired_table(rated[0].drop(columns="language"), rated[1])
+        assert pairs["language"].value_counts().to_dict() == {"fa": 240}
+        text = format_comparison(report)
+        assert max(map(len, text.splitlines())) <= 80
+        line = next(line for line in text.partition("valence CCC")[2].splitlines() if line.startswith("one"))
+        entry = report["dimensions"]["valence"]["per_corpus"]["one"]
+        assert f"{100 * entry['difference']:+.1f} [" in line
+        assert line.split()[-2:] == ["240", "12"]
+
+    def test_reports_of_older_versions_can_be_shown(self, report):
+        assert "CCC" not in format_comparison({key: value for key, value in report.items() if key != "dimensions"})
 
 
 def test_hand_computed_p_value_of_a_small_corpus():

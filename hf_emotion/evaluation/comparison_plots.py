@@ -1,4 +1,4 @@
-"""Figures of comparisons and of calibration; see [`~hf_emotion.plots`] for those of one run."""
+"""Figures of comparisons and of calibration; see [`~hf_emotion.evaluation.plots`] for those of one run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def comparison_figure(report: Mapping[str, Any]) -> Figure:
     """Draw score differences with their intervals, one panel per metric, one row per corpus.
 
     Args:
-        report (`Mapping`): What [`~hf_emotion.comparison.compare_predictions`] returns.
+        report (`Mapping`): What [`~hf_emotion.evaluation.comparison.compare_predictions`] returns.
 
     Returns:
         `matplotlib.figure.Figure`: The figure; filled marks have p < 0.05 before any adjustment.
@@ -44,11 +44,35 @@ def comparison_figure(report: Mapping[str, Any]) -> Figure:
     return figure
 
 
+def dimension_difference_figure(report: Mapping[str, Any]) -> Figure:
+    """Draw differences of the concordance with their intervals, one panel per emotion dimension.
+
+    Args:
+        report (`Mapping`): What [`~hf_emotion.evaluation.comparison.compare_predictions`] returns, with dimensions.
+
+    Returns:
+        `matplotlib.figure.Figure`: The figure; filled marks have p < 0.05 before any adjustment.
+    """
+    from matplotlib.figure import Figure
+
+    rows = {name: _dimension_rows(entries) for name, entries in report["dimensions"].items()}
+    height = 1.5 + _ROW_HEIGHT * max(map(len, rows.values()))
+    figure = Figure(figsize=(0.5 + 3.6 * len(rows), height), layout="constrained")
+    # each panel names its rows: corpora need not have the same dimensions
+    panels = figure.subplots(1, len(rows), squeeze=False)[0]
+    for panel, (name, entries) in zip(panels, rows.items(), strict=True):
+        _draw_differences(panel, entries)
+        panel.set_title(f"CCC of {name}", fontsize=10)
+    figure.supxlabel("difference B - A (times 100)", fontsize=9)
+    figure.suptitle(_runs(report, "filled differences", "before adjustment"), fontsize=9)
+    return figure
+
+
 def class_difference_figure(report: Mapping[str, Any]) -> Figure:
     """Draw both runs' recall of each class, and the difference with its interval.
 
     Args:
-        report (`Mapping`): What [`~hf_emotion.comparison.compare_predictions`] returns.
+        report (`Mapping`): What [`~hf_emotion.evaluation.comparison.compare_predictions`] returns.
 
     Returns:
         `matplotlib.figure.Figure`: The figure; classes without references are left out.
@@ -81,7 +105,7 @@ def class_heatmap_figure(report: Mapping[str, Any]) -> Figure:
     """Draw the recall difference of each class in each corpus as colours.
 
     Args:
-        report (`Mapping`): What [`~hf_emotion.comparison.compare_predictions`] returns.
+        report (`Mapping`): What [`~hf_emotion.evaluation.comparison.compare_predictions`] returns.
 
     Returns:
         `matplotlib.figure.Figure`: The figure; bold numbers have p < 0.05 after Holm's adjustment within the corpus.
@@ -117,8 +141,8 @@ def reliability_figure(bins: Mapping[str, Sequence[Mapping[str, Any]]], errors: 
     """Draw reliability diagrams side by side: accuracy over confidence, and how many utterances are that confident.
 
     Args:
-        bins (`Mapping[str, Sequence[Mapping]]`): For each title, what [`~hf_emotion.calibration.reliability_bins`]
-            returns.
+        bins (`Mapping[str, Sequence[Mapping]]`): For each title, what
+            [`~hf_emotion.evaluation.calibration.reliability_bins`] returns.
         errors (`Mapping[str, float]`): Expected calibration error under each title, between 0 and 1.
 
     Returns:
@@ -149,12 +173,12 @@ def save_comparison_figures(report: Mapping[str, Any], output_dir: str | Path) -
     """Write the figures of a comparison.
 
     Args:
-        report (`Mapping`): What [`~hf_emotion.comparison.compare_predictions`] returns.
+        report (`Mapping`): What [`~hf_emotion.evaluation.comparison.compare_predictions`] returns.
         output_dir (`str` or `os.PathLike`): Folder to write into.
 
     Returns:
-        `list[Path]`: `comparison.png`, `comparison_classes.png` and, for several corpora,
-        `comparison_corpora_classes.png`.
+        `list[Path]`: `comparison.png`, `comparison_classes.png`, for several corpora `comparison_corpora_classes.png`
+        and for emotion dimensions `comparison_dimensions.png`.
     """
     folder = Path(output_dir)
     paths = [
@@ -163,6 +187,8 @@ def save_comparison_figures(report: Mapping[str, Any], output_dir: str | Path) -
     ]
     if len(report["per_corpus"]) > 1:
         paths.append(save_figure(class_heatmap_figure(report), folder / "comparison_corpora_classes.png"))
+    if report.get("dimensions"):
+        paths.append(save_figure(dimension_difference_figure(report), folder / "comparison_dimensions.png"))
     return paths
 
 
@@ -170,7 +196,7 @@ def save_calibration_figure(report: Mapping[str, Any], output_dir: str | Path) -
     """Write reliability diagrams before and after scaling, of the test predictions where there are some.
 
     Args:
-        report (`Mapping`): What [`~hf_emotion.calibration.calibration_report`] returns.
+        report (`Mapping`): What [`~hf_emotion.evaluation.calibration.calibration_report`] returns.
         output_dir (`str` or `os.PathLike`): Folder to write into.
 
     Returns:
@@ -193,6 +219,12 @@ def _rows(report: Mapping[str, Any], metric: str) -> dict[str, Mapping[str, Any]
             "all utterances": report["overall"]["metrics"][metric],
         }
     return rows
+
+
+def _dimension_rows(entries: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    totals = {"mean of corpora": entries["mean_of_corpora"], "all utterances": entries["overall"]}
+    shown = totals if len(entries["per_corpus"]) > 1 else {}
+    return {name: entry for name, entry in {**entries["per_corpus"], **shown}.items() if entry is not None}
 
 
 def _draw_differences(axes: Axes, entries: Mapping[str, Mapping[str, Any]]) -> None:

@@ -8,6 +8,7 @@ corpora than in others, its gap is partly one between corpora: look at single co
 
 from __future__ import annotations
 
+import textwrap
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -15,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .data.loading import corpus_facts, list_corpora
-from .metrics import confusion_statistics as statistics
-from .metrics.confidence_interval import percentile_interval, resampling_units
+from ..data.loading import corpus_facts, list_corpora
+from ..metrics import confusion_statistics as statistics
+from ..metrics.confidence_interval import percentile_interval, resampling_units
 
 
 MIN_GROUP_SPEAKERS = 3
@@ -25,6 +26,8 @@ MIN_GROUP_SPEAKERS = 3
 MIN_CLASS_UTTERANCES = 10
 MIN_SPEAKER_UTTERANCES = 10
 NUM_WORST_SPEAKERS = 5
+_NUM_SHOWN = 3  # of them in a terminal
+_UNBROKEN = "\N{NO-BREAK SPACE}"
 
 _ATTRIBUTES = ("gender", "language")
 
@@ -41,11 +44,11 @@ def fairness_gaps(
 
     Groups are compared on the classes of which each of them has at least ten utterances: a group without "fear" would
     otherwise be scored on an easier task. Groups of fewer than three known speakers are named and not scored. The
-    language of an utterance is that of the column `language` where the table has one, else that of its corpus if the
-    corpus is published in one language only.
+    language of an utterance is that of the column `language` where that is known, else that of its corpus if the
+    corpus is published in one language only; regions do not count (`en-US` and `en-GB` are `en`).
 
     Args:
-        frame (`pd.DataFrame`): A predictions table, see [`~hf_emotion.predictions.predictions_table`].
+        frame (`pd.DataFrame`): A predictions table, see [`~hf_emotion.evaluation.predictions.predictions_table`].
         classes (`Sequence[str]`): Class names in model order.
         seed (`int`, *optional*, defaults to 0): Seed of the bootstrap.
         num_resamples (`int`, *optional*, defaults to 1000): Bootstrap resamples.
@@ -117,33 +120,57 @@ def format_fairness(report: Mapping[str, Any]) -> str:
         report (`Mapping`): What [`fairness_gaps`] returns.
 
     Returns:
-        `str`: One line per gap and per group that is too small; empty if there is nothing to compare.
+        `str`: Gaps with all groups, the best first, and groups that are too small; empty if there is nothing to
+        compare.
     """
     lines = [line for attribute in _ATTRIBUTES for line in _attribute_lines(attribute, report[attribute])]
-    speakers = report["speaker"]
-    if speakers["gap"] is not None:
-        worst = ", ".join(f"{entry['speaker_id']} {100 * entry['uar']:.1f}" for entry in speakers["worst"][:3])
-        lines.append(
-            f"{'speaker':<9} {100 * speakers['gap']:.1f} among {speakers['num_scored']} speakers, nine in ten reach "
-            f"{100 * speakers['lowest_tenth']:.1f}"
-        )
-        lines.append(f"{'':<9} worst: {worst}")
-    return "\n".join(["Gaps between groups (UAR, best - worst)", *lines]) if lines else ""
+    lines += _speaker_lines(report["speaker"])
+    header = f"{'gaps between':<20} {'UAR, best - worst':<22} groups (UAR, speakers)"
+    return "\n".join([header, "-" * 79, *lines]) if lines else ""
 
 
 def _attribute_lines(attribute: str, entry: Mapping[str, Any]) -> Iterator[str]:
     gap = entry["uar"]
+    if len(entry["groups"]) + len(entry["too_small"]) < 2:
+        return
     if gap is not None:
         low, high = (100 * end for end in gap["interval"])
-        yield (
-            f"{attribute:<9} {100 * gap['gap']:.1f} [{low:+.1f}, {high:+.1f}]: {gap['best']} "
-            f"{100 * entry['groups'][gap['best']]['uar']:.1f}, {gap['worst']} "
-            f"{100 * entry['groups'][gap['worst']]['uar']:.1f} (on {len(entry['classes'])} classes)"
-        )
+        ranked = sorted(entry["groups"].items(), key=lambda item: -item[1]["uar"])
+        groups = [f"{name} {100 * group['uar']:.1f} ({group['num_speakers']})" for name, group in ranked]
+        yield from _wrapped(attribute, f"{100 * gap['gap']:5.1f} [{low:+.1f}, {high:+.1f}]", groups)
+        yield f"  on the {len(entry['classes'])} classes that all groups have"
     elif len(entry["groups"]) > 1:
-        yield f"{attribute:<9} not compared: fewer than two classes with {MIN_CLASS_UTTERANCES} utterances per group"
+        yield f"{attribute:<20} not compared: fewer than two classes with {MIN_CLASS_UTTERANCES} utterances"
+    else:
+        yield f"{attribute:<20} not compared: fewer than two groups are large enough"
     for name, reason in entry["too_small"].items():
-        yield f"{attribute:<9} {name} not scored: {reason}"
+        yield f"  {name} not scored: {reason}"
+    if entry["num_unknown"]:
+        yield f"  unknown for {_counted(entry['num_unknown'], 'utterance')}"
+
+
+def _speaker_lines(entry: Mapping[str, Any]) -> Iterator[str]:
+    if entry["gap"] is None:
+        return
+    worst = [f"{one['speaker_id']} of {one['corpus']} {100 * one['uar']:.1f}" for one in entry["worst"][:_NUM_SHOWN]]
+    score = f"{100 * entry['gap']:5.1f}"
+    yield from _wrapped(
+        "speakers", score, [f"nine in ten of {entry['num_scored']} reach {100 * entry['lowest_tenth']:.1f}"]
+    )
+    yield from _wrapped("", "", [f"worst: {worst[0]}", *worst[1:]])
+
+
+def _wrapped(name: str, score: str, items: Sequence[str]) -> list[str]:
+    """Two columns, and the items in as many lines of a third as they need, none broken."""
+    text = ", ".join(item.replace(" ", _UNBROKEN) for item in items)
+    start = f"{name:<20} {score:<22} "
+    indent = " " * len(start)
+    lines = textwrap.wrap(text, 79, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace(_UNBROKEN, " ") for line in lines]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun if number == 1 else noun + 's'}"
 
 
 def _compare_groups(frame, attribute, classes, seed, num_resamples, confidence) -> dict[str, Any]:
@@ -185,7 +212,9 @@ def _why_too_small(rows: pd.DataFrame) -> str | None:
     if rows["speaker_id"].isna().any():
         return f"{int(rows['speaker_id'].isna().sum())} of {len(rows)} utterances are by unknown speakers"
     speakers = _num_speakers(rows)
-    return f"{speakers} speaker(s), fewer than {MIN_GROUP_SPEAKERS}" if speakers < MIN_GROUP_SPEAKERS else None
+    if speakers >= MIN_GROUP_SPEAKERS:
+        return None
+    return f"{_counted(speakers, 'speaker')}, fewer than {MIN_GROUP_SPEAKERS}"
 
 
 def _compared_classes(confusions: np.ndarray, num_classes: int) -> list[int]:
@@ -229,14 +258,18 @@ def _resampled(frame, attribute, names, classes, seed, num_resamples) -> np.ndar
 
 
 def _languages(frame: pd.DataFrame) -> pd.Series:
-    if "language" in frame.columns:
-        return frame["language"]
+    stated = frame["language"] if "language" in frame.columns else pd.Series(None, index=frame.index, dtype=object)
+    languages = stated.map(_primary_language, na_action="ignore").astype(object)
     known = set(list_corpora())
-    languages = {}
-    for corpus in frame["corpus"].unique():
-        tags = {tag.split("-")[0] for tag in corpus_facts(corpus).languages} if corpus in known else set()
-        languages[corpus] = tags.pop() if len(tags) == 1 else None
-    return frame["corpus"].map(languages)
+    for corpus in frame["corpus"][languages.isna()].unique():
+        tags = {_primary_language(tag) for tag in corpus_facts(corpus).languages} if corpus in known else set()
+        if len(tags) == 1:
+            languages[languages.isna() & (frame["corpus"] == corpus)] = tags.pop()
+    return languages
+
+
+def _primary_language(tag: str) -> str:
+    return str(tag).replace("_", "-").split("-")[0].lower()
 
 
 def _stacked_confusions(
