@@ -44,6 +44,7 @@ class BiicNnime(EmotionCorpus):
         num_utterances=5596,
         num_speakers=43,
         sampling_rate=16_000,
+        rating_range=(1, 5),
         sets=("emo_superb",),
         published_splits={
             "emosuperb_code": PublishedSplit(

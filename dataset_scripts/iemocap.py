@@ -43,6 +43,7 @@ class Iemocap(EmotionCorpus):
         num_speakers=10,
         sampling_rate=16_000,
         label_counts=dict(zip(LABELS, (1103, 595, 1041, 1084, 1708, 40, 2, 1849, 107, 3, 2507), strict=True)),
+        rating_range=(1, 5),
         sets=("emoset", "emoset_plus_5", "emoset_plus_plus", "emo_superb", "emobox"),
         published_splits={
             "emosuperb_code": PublishedSplit("EMO-SUPERB, labels_consensus_*.csv", "session", folds("54 43 32 21 15")),
@@ -58,8 +59,7 @@ class Iemocap(EmotionCorpus):
     )
 
     def utterances(self, root: Path):
-        files = list(named_audio_files(root, STEM))
-        evaluations, texts = {}, {}
+        files, evaluations, texts = list(named_audio_files(root, STEM)), {}, {}
         for dialog in sorted({path.parents[:4][-1] / "dialog" for path, _ in files}):
             for file in sorted(dialog.glob("EmoEvaluation/Ses*.txt")):
                 evaluations |= {stem: rest for stem, *rest in SUMMARY.findall(read_text(file))}

@@ -42,6 +42,7 @@ class MspImprov(EmotionCorpus):
         num_speakers=12,
         sampling_rate=44_100,
         label_counts={"A": 792, "H": 2644, "S": 885, "N": 3477},
+        rating_range=(1, 5),
         sets=("emo_superb",),
         published_splits={
             "emosuperb_code": PublishedSplit(
@@ -53,8 +54,7 @@ class MspImprov(EmotionCorpus):
             "the letter after the sentence number is the acted target, not what raters heard",
             "Evaluation.txt counts activation from 1 (active) to 5 (calm); arousal is 6 minus it, as in EMO-SUPERB",
             "secondary emotions, ten classes of EMO-SUPERB, are not read; its soft labels are in its own files",
-            "a rater who is listed twice for a clip has one vote; EMO-SUPERB leaves out the 53 clips rated other only",
-            "both actors of a dyad hear each other: keep a session in one part",
+            "a rater listed twice for a clip has one vote; keep a session in one part: its actors hear each other",
         ),
     )
 

@@ -40,6 +40,7 @@ class MspPodcast(EmotionCorpus):
         num_utterances=149_307,
         num_speakers=2172,
         sampling_rate=16_000,
+        rating_range=(1, 7),
         sets=("emo_superb", "emobox"),
         published_splits={
             "official": PublishedSplit("Split_Set of labels_consensus.csv, Test1 and Test2 as one part")

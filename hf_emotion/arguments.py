@@ -7,7 +7,9 @@ from typing import Any
 from transformers import TrainingArguments
 
 from .data.augmentation import check_augmentation
+from .data.columns import DIMENSIONS
 from .data.mixture import MIXINGS, ROUND_ROBIN_UNITS, STOPPING_STRATEGIES, check_mixing
+from .data.segmentation import check_segmentation
 from .losses import list_losses
 
 
@@ -197,6 +199,22 @@ class DataArguments:
             "choices": ["arousal_valence", "emotion", "raw_label", "votes"],
         },
     )
+    dimensions: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "Ratings to predict beside the classes, arousal, valence, dominance or some of them, on a scale "
+            "from 0 to 1; those of a manifest are taken as they are (needs a `speech_emotion_config`, whose "
+            "`dimension_loss_weight` weighs them).",
+            "choices": list(DIMENSIONS),
+        },
+    )
+    text_embedding_model: str | None = field(
+        default=None,
+        metadata={
+            "help": "Sentence-Transformers model (Hub id or folder) that embeds the transcripts for a model with text "
+            "(needs a `speech_emotion_config` and the extra `text`)."
+        },
+    )
     label_overrides: dict | str | None = field(
         default=None,
         metadata={
@@ -227,6 +245,19 @@ class DataArguments:
         default="random",
         metadata={"help": "Where long clips are cropped: at a random place in training only, or all at the start."},
     )
+    segment_seconds: float | None = field(
+        default=None,
+        metadata={
+            "help": "Cut files into segments of this length, for long recordings; scores are those of whole files."
+        },
+    )
+    segment_hop_seconds: float | None = field(
+        default=None, metadata={"help": "Distance between the starts of segments, by default their length."}
+    )
+    segment_min_seconds: float | None = field(
+        default=None,
+        metadata={"help": "Leave out a last segment that is shorter, by default than half of `segment_seconds`."},
+    )
     augmentation: list[str] | None = field(
         default=None,
         metadata={
@@ -237,6 +268,9 @@ class DataArguments:
     cache_dir: str | None = field(default=None, metadata={"help": "Where prepared corpora are cached."})
 
     def __post_init__(self):
+        check_segmentation(
+            self.segment_seconds, self.segment_hop_seconds, self.segment_min_seconds, self.max_duration_seconds
+        )
         if self.augmentation is not None:
             check_augmentation(self.augmentation)
         if self.subsample_labels and self.label_column == "votes":
@@ -258,6 +292,14 @@ class ModelArguments:
     )
     config_overrides: dict | str | None = field(
         default=None, metadata={"help": "Config fields to change, as a mapping (JSON on the command line)."}
+    )
+    speech_emotion_config: dict | str | None = field(
+        default=None,
+        metadata={
+            "help": "Put the encoder into a SpeechEmotionForSequenceClassification with these fields of its config: "
+            "layer_selection, pooling, head, gender_embedding_size, conditioning ... Then `config_overrides` are "
+            "fields of the encoder's config."
+        },
     )
     freeze_feature_encoder: bool = field(
         default=True, metadata={"help": "Freeze the CNN, as all experiments of the ExHuBERT paper do."}
@@ -293,6 +335,7 @@ class ModelArguments:
 
     def __post_init__(self):
         self.config_overrides = _mapping("config_overrides", self.config_overrides, "config fields")
+        self.speech_emotion_config = _mapping("speech_emotion_config", self.speech_emotion_config, "config fields")
         self.adapter_options = _mapping("adapter_options", self.adapter_options, "options")
         if self.adapter is None and (self.adapter_options or self.adapter_target_modules):
             raise ValueError("`adapter_options` and `adapter_target_modules` need an `adapter`, for example lora.")

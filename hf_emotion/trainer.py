@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,9 @@ from .checkpoint_folders import (
     publish_checkpoint,
 )
 from .data.mixture import CorpusMixture, MultiCorpusBatchSampler, evaluation_order
-from .experiment_loss import trainer_loss
-from .metrics import load_metric
+from .evaluation.training_metrics import corpus_metrics, dimension_metrics
+from .experiment.loss import trainer_loss
+from .experiment.segments import FilesOfRows
 
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,9 @@ class EmotionTrainer(Trainer):
 
     * Trains on a mixture of corpora ([`MultiCorpusBatchSampler`]).
     * Evaluates from the longest clip to the shortest, and reports `eval_uar` (unweighted average recall, mean over
-      the corpora), `eval_accuracy` (over all utterances) and `eval_<corpus>_uar`.
+      the corpora), `eval_accuracy` (over all utterances) and `eval_<corpus>_uar`; of a model with emotion dimensions
+      also `eval_<dimension>_ccc` and `eval_ccc`. The predictions of such a model are logits and dimensions. Where rows
+      are segments of files, these scores are those of the files.
     * A folder `checkpoint-<step>` is complete whenever it exists. Resuming continues with the same batches and the
       same random numbers, so that the losses are those of the uninterrupted run.
     * Averages the loss over gradient accumulation steps. The stock Trainer leaves that to the model if its `forward`
@@ -101,6 +104,7 @@ class EmotionTrainer(Trainer):
         if data_collator is None:
             raise ValueError("Rows hold undecoded audio: pass an EmotionDataCollator as data_collator.")
         args = copy.copy(args)
+        args.label_names = args.label_names or ["labels"]  # of all inputs; other targets may be missing
         train_dataset = _as_mixture(train_dataset)
         self._batches_per_turn = args.gradient_accumulation_steps
         if train_dataset is not None and args.round_robin_unit == "step":
@@ -228,18 +232,27 @@ class EmotionTrainer(Trainer):
             self.compute_metrics = further_metrics
         if output.predictions is None:
             return output
-        dataset = dataloader.dataset
+        dataset: Any = dataloader.dataset
         order = np.asarray(evaluation_order(dataset))
-        logits = output.predictions[0] if isinstance(output.predictions, tuple) else output.predictions
-        logits = _restore_order(logits, order)
+        found = output.predictions if isinstance(output.predictions, tuple) else (output.predictions,)
+        outputs = tuple(_restore_order(values, order) for values in found)
+        predictions: Any = outputs if len(outputs) > 1 else outputs[0]
         if output.label_ids is None:
-            return output._replace(predictions=logits)
+            return output._replace(predictions=predictions)
         labels = _restore_order(output.label_ids, order)
-        metrics = dict(further_metrics(EvalPrediction(predictions=logits, label_ids=labels)))
+        metrics = dict(further_metrics(EvalPrediction(predictions=outputs[0], label_ids=labels)))
+        files = FilesOfRows(dataset)
         if getattr(self.model.config, "problem_type", None) != "regression":
-            metrics = {**corpus_metrics(logits, labels, _corpora(dataset)), **metrics}
+            scores, true, corpora = files.class_scores(outputs[0]), files.first(labels), files.first(_corpora(dataset))
+            metrics = {**corpus_metrics(scores, true, corpora.tolist()), **metrics}
+        names = getattr(self.model.config, "dimension_names", None) or ()
+        if names and len(outputs) > 1 and set(names) <= set(dataset.column_names):
+            rated = {name: files.first(np.asarray(dataset[name][:], dtype=np.float64)) for name in names}
+            metrics |= dimension_metrics(dict(zip(names, files.mean(outputs[1]).T, strict=True)), rated)
         prefixed = {f"{metric_key_prefix}_{name}": value for name, value in metrics.items()}
-        return output._replace(predictions=logits, label_ids=labels, metrics={**(output.metrics or {}), **prefixed})
+        return output._replace(
+            predictions=predictions, label_ids=labels, metrics={**(output.metrics or {}), **prefixed}
+        )
 
     # ---- Checkpoints ----
 
@@ -315,41 +328,6 @@ class EmotionTrainer(Trainer):
                 delete_old_checkpoints(run_dir, 1, (best,))
             delete_incomplete_checkpoints(run_dir)
         return super()._finalize_training(trial, num_train_samples, start_time)
-
-
-def corpus_metrics(logits: np.ndarray, labels: np.ndarray, corpora: Sequence[str]) -> dict[str, float]:
-    """Score logits corpus by corpus.
-
-    Args:
-        logits (`np.ndarray` of shape `(num_utterances, num_classes)`): Scores of the classes.
-        labels (`np.ndarray` of shape `(num_utterances,)` or `(num_utterances, num_classes)`): Class ids, or
-            distributions, whose largest entry is taken.
-        corpora (`Sequence[str]`): Corpus of each utterance.
-
-    Returns:
-        `dict[str, float]`: `uar` (mean over the corpora of the unweighted average recall, which leaves out classes
-        that the corpus does not have), `accuracy` (over all utterances) and `<corpus>_uar`.
-
-    Example:
-
-    ```python
-    >>> import numpy as np
-    >>> from hf_emotion.trainer import corpus_metrics
-    >>> logits = np.eye(3)[[0, 0, 1, 2, 2]]  # predicts the classes 0, 0, 1, 2, 2
-    >>> corpus_metrics(logits, np.array([0, 0, 1, 2, 1]), ["emodb", "emodb", "emodb", "ravdess", "ravdess"])
-    {'uar': 0.75, 'accuracy': 0.8, 'emodb_uar': 1.0, 'ravdess_uar': 0.5}
-
-    ```
-    """
-    predicted = logits.argmax(-1)
-    true = labels.argmax(-1) if labels.ndim > 1 else labels
-    metric = load_metric("unweighted_average_recall")
-    corpus_of = np.asarray(corpora)
-    recalls = {}
-    for corpus in np.unique(corpus_of).tolist():
-        chosen = corpus_of == corpus
-        (recalls[f"{corpus}_uar"],) = metric.compute(predictions=predicted[chosen], references=true[chosen]).values()
-    return {"uar": float(np.mean(list(recalls.values()))), "accuracy": float((predicted == true).mean()), **recalls}
 
 
 def leaves_parameters_unused(config: PreTrainedConfig) -> bool | None:

@@ -18,7 +18,8 @@ from transformers import (
 )
 
 from hf_emotion.arguments import EmotionTrainingArguments
-from hf_emotion.trainer import EmotionTrainer, corpus_metrics, leaves_parameters_unused
+from hf_emotion.evaluation.training_metrics import corpus_metrics
+from hf_emotion.trainer import EmotionTrainer, leaves_parameters_unused
 
 from .tiny_training import LABELS, NO_RANDOMNESS, losses_of, tiny_collator, tiny_model, tiny_trainer, write_corpora
 

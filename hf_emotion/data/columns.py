@@ -25,6 +25,9 @@ class AudioFile(datasets.Audio):
         return super().__repr__().replace(type(self).__qualname__, datasets.Audio.__qualname__, 1)
 
 
+# Columns of continuous ratings.
+DIMENSIONS = ("arousal", "valence", "dominance")
+
 _TEXT, _NUMBER = datasets.Value("string"), datasets.Value("float64")
 FEATURES = datasets.Features(
     {

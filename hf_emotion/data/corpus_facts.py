@@ -98,6 +98,8 @@ class Corpus:
         arousal_valence (`dict[str, tuple[str | None, str]]`):
             Exceptions, by raw label, to the arousal x valence class of the canonical emotion: the class, and where it
             comes from (a key of `hf_emotion.emotions.AV_SOURCES`).
+        rating_range (`tuple[float, float]`, *optional*):
+            Ends of the scale that arousal, valence and dominance were rated on.
         sets (`tuple[str, ...]`):
             Named sets that the corpus belongs to, out of `hf_emotion.data.corpus_sets.CORPUS_SETS`.
         published_splits (`dict[str, PublishedSplit]`):
@@ -127,6 +129,7 @@ class Corpus:
     sampling_rate: int | None = None
     label_counts: Mapping[str, int] = field(default_factory=dict)
     arousal_valence: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
+    rating_range: tuple[float, float] | None = None
     sets: tuple[str, ...] = ()
     published_splits: Mapping[str, PublishedSplit] = field(default_factory=dict)
     pitfalls: tuple[str, ...] = ()

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 LABEL_COLUMNS = ("arousal_valence", "emotion", "raw_label", "votes")
 CROPS = ("random", "start")
+# Ids that models with a gender embedding are trained with; anything else is unknown, -1.
+GENDER_IDS = {"female": 0, "male": 1}
+# of Wav2Vec2-BERT, in samples
+_FILTER_BANK_WINDOW, _FILTER_BANK_HOP = 400, 160
 
 
 class MinimumSamples(NamedTuple):
@@ -56,6 +60,9 @@ def minimum_input_samples(config: PreTrainedConfig) -> MinimumSamples:
 
     ```
     """
+    config = getattr(config, "encoder_config", config)
+    if config.model_type == "wav2vec2-bert":  # two frames of a filter bank
+        return MinimumSamples(_FILTER_BANK_WINDOW + _FILTER_BANK_HOP, 1)
     if not hasattr(config, "conv_kernel"):
         nested = [value for value in vars(config).values() if hasattr(value, "conv_kernel")]
         if not nested:
@@ -100,6 +107,14 @@ class EmotionDataCollator:
             Longer clips are cropped to this duration.
         crop (`str`, *optional*):
             `"random"`: training rows at a random place, all others left whole. `"start"`: all rows to their start.
+        dimensions (`Sequence[str]`, *optional*):
+            Columns of ratings to return as `dimension_labels`.
+        with_spectrogram_mask (`bool`, *optional*, defaults to `False`):
+            Return the `attention_mask` of spectrograms, even if the extractor's `return_attention_mask` is not set.
+        with_gender (`bool`, *optional*, defaults to `False`):
+            Return the speakers' genders as `gender`.
+        with_text_embedding (`bool`, *optional*, defaults to `False`):
+            Return the column `text_embedding`, see [`~hf_emotion.data.text_embeddings.add_text_embeddings`].
         augmentation (`Callable[[np.ndarray, np.random.Generator], np.ndarray]`, *optional*):
             Applied to the cropped waveform of training rows, shape `(num_samples,)`, with a generator of their own.
         min_num_samples (`int`, *optional*, defaults to 1):
@@ -114,8 +129,11 @@ class EmotionDataCollator:
     Returns:
         `dict[str, torch.Tensor]`: `input_values` `(batch_size, num_samples)` float32 with `attention_mask` of the same
         shape (always, also where the extractor would leave it out: without it, padding changes the result), or
-        `input_features` for extractors that compute a spectrogram of fixed size; `labels` `(batch_size,)` int64, or
-        `(batch_size, num_classes)` float32 with `soft_labels` or the label column `votes`.
+        `input_features` for extractors that compute a spectrogram, with `attention_mask` `(batch_size, num_frames)` if
+        it is asked for; `labels` `(batch_size,)` int64, or `(batch_size, num_classes)`
+        float32 with `soft_labels` or the label column `votes`. Where asked for: `dimension_labels` `(batch_size,
+        num_dimensions)` float32, NaN where unknown; `gender` `(batch_size,)` int64, -1 where unknown;
+        `text_embedding` `(batch_size, text_embedding_size)` float32, NaN where there is no text.
 
     Raises:
         ValueError: An option is unknown, a label is unknown or missing, or an audio file cannot be decoded; the
@@ -142,6 +160,10 @@ class EmotionDataCollator:
     soft_labels: bool = False
     max_duration_seconds: float | None = None
     crop: str | None = None
+    dimensions: Sequence[str] = ()
+    with_spectrogram_mask: bool = False
+    with_gender: bool = False
+    with_text_embedding: bool = False
     augmentation: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None
     min_num_samples: int = 1
     min_training_batch_samples: int = 1
@@ -175,13 +197,23 @@ class EmotionDataCollator:
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         name = self.feature_extractor.model_input_names[0]
         features = [self._features(row, name) for row in rows]
-        batch = self._padded(features, name, is_training=any("visit" in row for row in rows))
+        if features[0][name].ndim > 1:
+            batch = self._stacked(features, name)
+        else:
+            batch = self._padded([clip[name] for clip in features], name, any("visit" in row for row in rows))
         if self.label2id is not None:
             batch["labels"] = self._labels(rows, self.label2id)
+        if self.dimensions:
+            ratings = [[_number(row.get(column)) for column in self.dimensions] for row in rows]
+            batch["dimension_labels"] = torch.tensor(ratings, dtype=torch.float32)
+        if self.with_gender:
+            batch["gender"] = torch.tensor([GENDER_IDS.get(str(row.get("gender")), -1) for row in rows])
+        if self.with_text_embedding:
+            batch["text_embedding"] = torch.tensor([row["text_embedding"] for row in rows], dtype=torch.float32)
         return batch
 
-    def _features(self, row: Mapping[str, Any], name: str) -> np.ndarray:
-        """Features of one row: a waveform `(num_samples,)`, or a spectrogram."""
+    def _features(self, row: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
+        """Features of one row: a waveform `(num_samples,)`, or a spectrogram and its mask."""
         sampling_rate = self.feature_extractor.sampling_rate
         try:
             waveform = load_segment(row, sampling_rate)
@@ -193,11 +225,31 @@ class EmotionDataCollator:
         waveform = self._cropped(waveform, row)
         if self.augmentation is not None and "visit" in row:
             waveform = self.augmentation(waveform, self._generator(row, "augmentation"))
+        is_waveform = name == "input_values"
+        if not is_waveform:
+            waveform = self._long_enough(waveform)
         # One clip at a time: in a padded batch without mask, normalisation would take the padding into account.
-        features = self.feature_extractor(waveform, sampling_rate=sampling_rate, return_tensors="np")[name][0]
-        if features.ndim == 1 and len(features) < self.min_num_samples:
-            features = np.pad(features, (0, self.min_num_samples - len(features)))
-        return features
+        features = self.feature_extractor(
+            waveform, sampling_rate=sampling_rate, return_attention_mask=not is_waveform, return_tensors="np"
+        )
+        clip = {key: values[0] for key, values in features.items()}
+        if is_waveform:  # after the normalisation, which must not see the padding
+            clip[name] = self._long_enough(clip[name])
+        return clip
+
+    def _long_enough(self, waveform: np.ndarray) -> np.ndarray:
+        return np.pad(waveform, (0, max(0, self.min_num_samples - len(waveform))))
+
+    def _stacked(self, features: list[dict[str, np.ndarray]], name: str) -> dict[str, torch.Tensor]:
+        """Spectrograms of one size as they are, others `(num_frames, num_bins)` padded with zeros behind the last."""
+        longest = max(len(clip[name]) for clip in features)
+        missing = [longest - len(clip[name]) for clip in features]
+        padded = [np.pad(clip[name], ((0, count), (0, 0))) for clip, count in zip(features, missing, strict=True)]
+        batch = {name: torch.from_numpy(np.stack(padded))}
+        if self.with_spectrogram_mask or getattr(self.feature_extractor, "return_attention_mask", False):
+            masks = [np.pad(clip["attention_mask"], (0, count)) for clip, count in zip(features, missing, strict=True)]
+            batch["attention_mask"] = torch.from_numpy(np.stack(masks)).long()
+        return batch
 
     def _cropped(self, waveform: np.ndarray, row: Mapping[str, Any]) -> np.ndarray:
         if self.max_duration_seconds is None:
@@ -213,8 +265,6 @@ class EmotionDataCollator:
         return np.random.default_rng((self.seed, row["visit"], zlib.crc32(key.encode())))
 
     def _padded(self, features: list[np.ndarray], name: str, is_training: bool) -> dict[str, torch.Tensor]:
-        if features[0].ndim > 1:
-            return {name: torch.from_numpy(np.stack(features))}
         longest = max(len(clip) for clip in features)
         padded = self.feature_extractor.pad(
             {name: features},
@@ -255,6 +305,10 @@ class EmotionDataCollator:
                 f"{', '.join(label2id)}. Leave such utterances out, or train with these classes included."
             )
         return label2id[label]
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _describe(row: Mapping[str, Any]) -> str:

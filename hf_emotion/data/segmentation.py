@@ -67,6 +67,39 @@ def segment_spans(
     return spans[:-1] if is_too_short and len(spans) > 1 else spans
 
 
+def check_segmentation(
+    segment_seconds: float | None,
+    segment_hop_seconds: float | None = None,
+    segment_min_seconds: float | None = None,
+    max_duration_seconds: float | None = None,
+) -> None:
+    """
+    Refuse fields of an experiment that cannot work together; none of them is checked against data.
+
+    Args:
+        segment_seconds (`float`, *optional*): Length of a segment; without it, nothing is segmented.
+        segment_hop_seconds (`float`, *optional*): `hop_seconds` of [`segment_spans`].
+        segment_min_seconds (`float`, *optional*): `min_seconds` of [`segment_spans`].
+        max_duration_seconds (`float`, *optional*): Duration that clips are cropped to, which segments must not be.
+
+    Raises:
+        ValueError: If so.
+    """
+    if segment_seconds is None:
+        if segment_hop_seconds is not None or segment_min_seconds is not None:
+            raise ValueError(
+                "`segment_hop_seconds` and `segment_min_seconds` say nothing without `segment_seconds`, the length of "
+                "a segment: set it, or leave them out."
+            )
+        return
+    if max_duration_seconds is not None:
+        raise ValueError(
+            f"`max_duration_seconds: {max_duration_seconds:g}` would crop the segments that `segment_seconds: "
+            f"{segment_seconds:g}` cuts files into. Leave one of them out."
+        )
+    segment_spans(segment_seconds, segment_seconds, segment_hop_seconds, segment_min_seconds)
+
+
 def segment_dataset(
     dataset: datasets.Dataset,
     segment_seconds: float,
@@ -78,7 +111,8 @@ def segment_dataset(
 
     Segment a part (train, validation, test) after splitting, so that the segments of a file stay together.
     [`EmotionDataCollator`] reads only the span of a row. Predictions are put together again by
-    [`~hf_emotion.file_predictions.aggregate_segments`].
+    [`~hf_emotion.evaluation.file_predictions.aggregate_segments`]. Audio that is embedded in the dataset as bytes is
+    copied into each segment; keep long recordings as files.
 
     Args:
         dataset (`datasets.Dataset`): Utterances with `duration` in seconds.
@@ -116,22 +150,25 @@ def segment_dataset(
     file_ids = dataset["utterance_id"][:]
     starts, ends = (np.array([span[end] for of_file in spans for span in of_file], dtype=np.float64) for end in (0, 1))
     columns = {
-        "file_id": [file_ids[row] for row in rows],
-        "segment_start": starts,
-        "segment_end": ends,
-        "utterance_id": [
-            f"{file_id}#{number:04d}"
-            for file_id, of_file in zip(file_ids, spans, strict=True)
-            for number in range(len(of_file))
-        ],
-        "duration": ends - starts,
+        "file_id": ([file_ids[row] for row in rows], datasets.Value("string")),
+        "segment_start": (starts, datasets.Value("float64")),
+        "segment_end": (ends, datasets.Value("float64")),
+        "utterance_id": (
+            [
+                f"{file_id}#{number:04d}"
+                for file_id, of_file in zip(file_ids, spans, strict=True)
+                for number in range(len(of_file))
+            ],
+            datasets.Value("string"),
+        ),
+        "duration": (ends - starts, datasets.Value("float64")),
     }
     if taken := sorted({"file_id", "segment_start", "segment_end"} & set(dataset.column_names)):
         raise ValueError(f"The dataset has the columns {taken} already: is it segmented?")
     segmented = dataset.select(rows)
-    for name, values in columns.items():
+    for name, (values, feature) in columns.items():
         replaced = [name] if name in dataset.column_names else []
-        segmented = segmented.remove_columns(replaced).add_column(name, values)
+        segmented = segmented.remove_columns(replaced).add_column(name, values, feature=feature)
     return segmented
 
 

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from hf_emotion.corpus_page import corpus_page, overview_page
+from hf_emotion.corpus_reports.corpus_page import corpus_page, overview_page
 from hf_emotion.data.loading import corpus_facts, list_corpora, scripts_dir
 
 

@@ -9,33 +9,29 @@ first command repeats the evaluation of the training run.
 """
 
 import argparse
-import json
 import logging
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import datasets
-import numpy as np
 import pandas as pd
 import transformers
-import yaml
 from accelerate import PartialState
 from transformers import HfArgumentParser, PreTrainedModel
 
 from hf_emotion.arguments import DataArguments, EmotionTrainingArguments
-from hf_emotion.data.data_collator import EmotionDataCollator, minimum_input_samples
 from hf_emotion.data.splits import PARTS
-from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES, canonical_emotion
-from hf_emotion.evaluation import evaluate_predictions, format_report, save_metrics
-from hf_emotion.experiment_corpora import ExperimentCorpus, load_experiment_corpora, voted_emotions
-from hf_emotion.plots import save_report_figures
-from hf_emotion.predictions import METADATA_COLUMNS, load_predictions, predictions_table, save_predictions
-from hf_emotion.run_record import CORPORA_FILE, METRICS_FILE, PREDICTIONS_FILE, recorded_config
+from hf_emotion.evaluation.plots import save_report_figures
+from hf_emotion.evaluation.predictions import load_predictions, save_predictions
+from hf_emotion.evaluation.report import evaluate_predictions, format_report, save_metrics
+from hf_emotion.experiment.collator import experiment_collator
+from hf_emotion.experiment.evaluation_rows import evaluation_rows, recorded_data_arguments, with_folders
+from hf_emotion.experiment.predictions import predict_rows
+from hf_emotion.run_record import METRICS_FILE, PREDICTIONS_FILE
 from hf_emotion.trained_classifier import class_names, load_trained_classifier
 from hf_emotion.trainer import EmotionTrainer
 
@@ -101,7 +97,8 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[EvaluationArguments, Data
     """
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     finder.add_argument("--model")
-    recorded = _recorded_data_arguments(finder.parse_known_args(list(arguments))[0].model)
+    model = finder.parse_known_args(list(arguments))[0].model
+    recorded = recorded_data_arguments(model) if model else {}
     groups: Any = [EvaluationArguments, DataArguments]
     parser = HfArgumentParser(
         groups,
@@ -115,28 +112,12 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[EvaluationArguments, Data
     if unknown:
         parser.error(f"unknown argument {unknown[0]}, see --help")
     args, data_args = parser.parse_args_into_dataclasses(list(arguments), look_for_args_file=False)
-    data_args.subsample_labels = False  # thins out the training part only
+    data_args.subsample_labels, data_args.augmentation = False, None  # both are for training only
     if args.data_dir:
-        data_args.corpora = _with_folders(data_args.corpora, args.data_dir)
+        data_args.corpora = with_folders(data_args.corpora, args.data_dir)
     if args.model and not data_args.corpora:
         raise ValueError(f"{args.model} does not say what it was trained on: name --corpora and --data_dir.")
     return args, data_args
-
-
-def _with_folders(corpora: Sequence[Any], folders: Sequence[str]) -> list[Any]:
-    if len(folders) != len(corpora):
-        raise ValueError(
-            f"--data_dir names {len(folders)} folder(s) and --corpora {len(corpora)} corpora: give one folder for "
-            "each corpus, in the same order."
-        )
-    entries = [entry if isinstance(entry, dict) else {"name": entry} for entry in corpora]
-    return [entry | {"data_dir": folder} for entry, folder in zip(entries, folders, strict=True)]
-
-
-def _recorded_data_arguments(model: str | None) -> dict[str, Any]:
-    text = recorded_config(model) if model else None
-    known = {item.name for item in fields(DataArguments)}
-    return {name: value for name, value in yaml.safe_load(text).items() if name in known} if text else {}
 
 
 def predict_corpora(args: EvaluationArguments, data_args: DataArguments) -> pd.DataFrame:
@@ -149,86 +130,14 @@ def predict_corpora(args: EvaluationArguments, data_args: DataArguments) -> pd.D
     Raises:
         `ValueError`: if the part is empty, or holds none of the classes of the model.
     """
-    model, extractor = load_trained_classifier(str(args.model), trust_remote_code=args.trust_remote_code)
-    if data_args.label_column is None:
-        data_args.label_column = _label_column(class_names(model))
-    classes = _corpus_labels(class_names(model), data_args.label_column)
-    corpora = load_experiment_corpora(data_args, args.bootstrap_seed)
-    _warn_about_training_speakers(corpora, str(args.model), args.eval_split)
-    chosen = PARTS if args.eval_split == "all" else (args.eval_split,)
-    rows = datasets.concatenate_datasets([corpus.parts[part] for corpus in corpora for part in chosen])
-    rows = _with_known_label(rows, data_args.label_column, classes)
-    with tempfile.TemporaryDirectory() as unused_dir:  # the Trainer creates its output folder whether it writes or not
-        output = _trainer(model, extractor, classes, args, data_args, unused_dir).predict(rows)
-    metadata = rows.select_columns(list(METADATA_COLUMNS)).to_pandas()
-    return predictions_table(
-        metadata,
-        labels=_true_labels(rows, data_args.label_column, classes),
-        classes=classes,
-        logits=np.asarray(output.predictions),
-    )
-
-
-def _label_column(names: Sequence[str]) -> str:
-    """The column whose values the classes of a model are."""
-    if set(names) <= set(AROUSAL_VALENCE_CLASSES):
-        return "arousal_valence"
-    return "emotion" if _canonical(names) else "raw_label"
-
-
-def _corpus_labels(names: Sequence[str], label_column: str) -> list[str]:
-    """Class names as the corpora write them: `angry` becomes `anger`."""
-    return (_canonical(names) if label_column in ("emotion", "votes") else None) or list(names)
-
-
-def _canonical(names: Sequence[str]) -> list[str] | None:
-    try:
-        emotions = [canonical_emotion(name) for name in names]
-    except ValueError:
-        return None
-    return emotions if len(set(emotions)) == len(names) else None
-
-
-def _true_labels(rows: datasets.Dataset, label_column: str, classes: Sequence[str]) -> list[str]:
-    """The true class of each utterance; of votes the class with the most, or any emotion if no class got one."""
-    if label_column != "votes":
-        return rows[label_column][:]
-    ballots = map(voted_emotions, rows[label_column][:])
-    return [next((emotion for emotion in voted if emotion in classes), voted[0]) for voted in ballots]
-
-
-def _with_known_label(rows: datasets.Dataset, label_column: str, classes: Sequence[str]) -> datasets.Dataset:
-    labels = _true_labels(rows, label_column, classes)
-    unknown = Counter(label for label in labels if label not in classes)
-    kept = [index for index, label in enumerate(labels) if label in classes]
-    if not kept:
-        raise ValueError(
-            f"None of {len(rows)} utterances has a label that the model knows. In column {label_column!r} the corpora "
-            f"have {sorted(unknown) or 'none'}, the model has {list(classes)}. Choose another --label_column or "
-            "--eval_split."
+    source = str(args.model)
+    model, extractor = load_trained_classifier(source, trust_remote_code=args.trust_remote_code)
+    with PartialState(cpu=args.use_cpu).main_process_first():  # which fills the cache for the others
+        rows, labels, classes = evaluation_rows(
+            data_args, class_names(model), model=source, eval_split=args.eval_split, seed=args.bootstrap_seed
         )
-    if unknown:
-        counts = ", ".join(f"{label} {count}" for label, count in sorted(unknown.items()))
-        logger.warning("%d of %d utterances left out: the model has no %s.", unknown.total(), len(rows), counts)
-    return rows.select(kept)
-
-
-def _warn_about_training_speakers(corpora: Sequence[ExperimentCorpus], model: str, eval_split: str) -> None:
-    record = Path(model) / CORPORA_FILE
-    if not record.is_file():
-        return
-    uses = json.loads(record.read_text(encoding="utf-8"))
-    trained_on = {use["name"]: use["split"].get("hash") for use in uses if use["role"] == "train"}
-    for corpus in corpora:
-        if corpus.name in trained_on and eval_split in ("train", "all"):
-            logger.warning("%s: these scores include utterances that the model was trained on.", corpus.name)
-        elif corpus.name in trained_on and trained_on[corpus.name] != corpus.split.hash:
-            logger.warning(
-                "%s: this is not the split that the model was trained with, so its %s part may hold speakers of the "
-                "training. Leave out --split and its options to use the recorded split.",
-                corpus.name,
-                eval_split,
-            )
+    with tempfile.TemporaryDirectory() as unused_dir:  # the Trainer creates its output folder whether it writes or not
+        return predict_rows(_trainer(model, extractor, classes, args, data_args, unused_dir), rows, classes, labels)
 
 
 def _trainer(
@@ -247,14 +156,7 @@ def _trainer(
         report_to="none",
         disable_tqdm=not sys.stderr.isatty(),
     )
-    collator = EmotionDataCollator(
-        extractor,
-        label2id={label: index for index, label in enumerate(classes)},
-        label_column=data_args.label_column,
-        max_duration_seconds=data_args.max_duration_seconds,
-        crop=data_args.crop if data_args.max_duration_seconds else None,
-        min_num_samples=minimum_input_samples(model.config).clip,
-    )
+    collator = experiment_collator(data_args, model.config, extractor, classes)
     return EmotionTrainer(model, training_args, collator)
 
 

@@ -11,12 +11,11 @@ that are finished are then skipped.
 import logging
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import datasets
-import numpy as np
-import pandas as pd
 import transformers
 import yaml
 from accelerate import PartialState
@@ -25,15 +24,17 @@ from transformers.trainer import TRAINING_ARGS_NAME
 
 from hf_emotion.adapters import merge_adapter
 from hf_emotion.checkpoint_folders import last_checkpoint
-from hf_emotion.data.augmentation import Augmentation
-from hf_emotion.data.data_collator import EmotionDataCollator, minimum_input_samples
-from hf_emotion.evaluation import format_report, load_metrics
-from hf_emotion.experiment import Step, load_experiment
-from hf_emotion.experiment_check import check_experiment
-from hf_emotion.experiment_corpora import ExperimentCorpus, label_names, load_experiment_corpora
-from hf_emotion.experiment_loss import check_loss, set_class_weights
-from hf_emotion.experiment_model import HEAD_ONLY, prepare_feature_extractor, prepare_model
-from hf_emotion.predictions import METADATA_COLUMNS, predictions_table
+from hf_emotion.evaluation.predictions import VALIDATION_PREDICTIONS_FILE, save_predictions
+from hf_emotion.evaluation.report import format_report, load_metrics
+from hf_emotion.experiment.check import check_experiment
+from hf_emotion.experiment.collator import experiment_collator
+from hf_emotion.experiment.corpora import ExperimentCorpus, label_names, load_experiment_corpora
+from hf_emotion.experiment.loss import check_loss, set_class_weights
+from hf_emotion.experiment.model import HEAD_ONLY, prepare_feature_extractor, prepare_model
+from hf_emotion.experiment.predictions import predict_rows
+from hf_emotion.experiment.segments import describe_segments
+from hf_emotion.experiment.steps import Step, load_experiment
+from hf_emotion.models.classifier import TRAVELS_WITH_CODE
 from hf_emotion.run_record import METRICS_FILE, is_finished, record_config, recorded_config, write_run_record
 from hf_emotion.scripts.cpu_processes import start_cpu_processes
 from hf_emotion.trainer import EmotionTrainer
@@ -63,7 +64,7 @@ def run_step(step: Step) -> dict:
         step ([`Step`]): the arguments.
 
     Returns:
-        `dict`: the report on the test parts, see [`~hf_emotion.evaluation.evaluate_predictions`].
+        `dict`: the report on the test parts, see [`~hf_emotion.evaluation.report.evaluate_predictions`].
 
     Raises:
         `ValueError`: if the folder holds another run, or if model, corpora or arguments do not fit together.
@@ -82,7 +83,7 @@ def run_step(step: Step) -> dict:
     labels = label_names(step.data, corpora)
     check_loss(step.data, step.training, len(labels))
     transformers.set_seed(step.training.seed)
-    model = prepare_model(step.model, labels)
+    model = prepare_model(step.model, step.data, labels)
     extractor = prepare_feature_extractor(step.model, model)
     if step.training.should_save:
         record_config(output_dir, step.resolved_yaml())
@@ -101,27 +102,25 @@ def run_step(step: Step) -> dict:
         # a pickle of what experiment.yaml says in plain text
         (output_dir / TRAINING_ARGS_NAME).unlink(missing_ok=True)
 
-    test = datasets.concatenate_datasets(tested)
-    output = trainer.predict(test)
+    predictions = predict_rows(trainer, datasets.concatenate_datasets(tested), labels)
+    validated = [corpus.parts["validation"] for corpus in corpora if len(corpus.parts["validation"])]
+    validation = predict_rows(trainer, datasets.concatenate_datasets(validated), labels) if validated else None
     report = {}
     if step.training.should_save:
+        if validation is not None:  # ensembles and temperatures are fitted on it
+            save_predictions(validation, output_dir / VALIDATION_PREDICTIONS_FILE)
         report = write_run_record(
             output_dir,
-            predictions_table(
-                _metadata(test),
-                labels=_class_ids(np.asarray(output.label_ids)),
-                classes=labels,
-                logits=np.asarray(output.predictions),
-            ),
+            predictions,
             corpora,
             classes=labels,
             config_yaml=step.resolved_yaml(),
             base_model=step.model.model_name_or_path,
             architecture=model.config.model_type,
-            training=_training_facts(trainer, model, result.global_step, seconds),
+            training=_training_facts(trainer, model, result.global_step, seconds) | _segments(step, corpora),
             log_history=trainer.state.log_history,
             sampling_rate=extractor.sampling_rate,
-            remote_code=model.config.model_type == "exhubert",
+            remote_code=model.config.model_type in TRAVELS_WITH_CODE,
             seed=step.training.seed,
         )
         _show(report, step)
@@ -135,18 +134,7 @@ def _trainer(
     if step.training.mixing == "weighted" and step.training.corpus_weights is None:
         step.training.corpus_weights = [corpus.weight for corpus in corpora]
     set_class_weights(step.data, step.training, corpora, labels)
-    minimum = minimum_input_samples(model.config)
-    collator = EmotionDataCollator(
-        extractor,
-        label2id={label: index for index, label in enumerate(labels)},
-        label_column=step.data.label_column,
-        max_duration_seconds=step.data.max_duration_seconds,
-        crop=step.data.crop if step.data.max_duration_seconds else None,
-        augmentation=Augmentation(step.data.augmentation, extractor.sampling_rate) if step.data.augmentation else None,
-        min_num_samples=minimum.clip,
-        min_training_batch_samples=minimum.training_batch,
-        seed=step.training.seed,
-    )
+    collator = experiment_collator(step.data, model.config, extractor, labels, seed=step.training.seed)
     validation = {corpus.name: corpus.parts["validation"] for corpus in corpora if len(corpus.parts["validation"])}
     callbacks = []
     if step.run.early_stopping_patience is not None:
@@ -198,15 +186,6 @@ def _checkpoint(step: Step) -> str | None:
     return last_checkpoint(step.output_dir) if resume in ("true", "True", True) else str(resume)
 
 
-def _class_ids(labels: np.ndarray) -> list[int]:
-    """Class ids, or of shares of votes the class with the largest."""
-    return (labels.argmax(-1) if labels.ndim > 1 else labels).tolist()
-
-
-def _metadata(rows: datasets.Dataset) -> pd.DataFrame:
-    return rows.select_columns(list(METADATA_COLUMNS)).to_pandas()
-
-
 def _training_facts(trainer: EmotionTrainer, model: PreTrainedModel, steps: int, seconds: float) -> dict:
     args = trainer.args
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
@@ -226,6 +205,11 @@ def _training_facts(trainer: EmotionTrainer, model: PreTrainedModel, steps: int,
     }
 
 
+def _segments(step: Step, corpora: Sequence[ExperimentCorpus]) -> dict[str, str]:
+    segments = describe_segments(step.data, [corpus.parts["train"] for corpus in corpora])
+    return {"segments": segments} if segments else {}
+
+
 def _show(report: dict, step: Step) -> None:
     if PartialState().is_main_process:
         print(f"\n{step.name}: scores on the test parts\n{format_report(report)}\nWritten to {step.output_dir}")
@@ -237,6 +221,8 @@ def _set_up_logging(step: Step) -> None:
     datasets.utils.logging.set_verbosity_error()
     datasets.disable_progress_bars()
     transformers.utils.logging.set_verbosity_warning()
+    # transformers' WavLM in every process: masks of two types
+    warnings.filterwarnings("ignore", message="Support for mismatched key_padding_mask")
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from transformers import Wav2Vec2FeatureExtractor
 from hf_emotion.data.augmentation import TRANSFORMS, Augmentation, check_augmentation
 from hf_emotion.data.data_collator import EmotionDataCollator
 from hf_emotion.data.mixture import CorpusMixture, MultiCorpusBatchSampler
-from hf_emotion.experiment import load_experiment
-from hf_emotion.experiment_check import check_experiment
+from hf_emotion.experiment.check import check_experiment
+from hf_emotion.experiment.steps import load_experiment
 from tests.tiny_training import LABELS, losses_of, tiny_collator, tiny_model, tiny_trainer, write_corpora
 
 

@@ -1,6 +1,7 @@
 """Promises of segmentation: spans cover a file, only a span is read, and segments keep what their file says."""
 
 import itertools
+import tracemalloc
 
 import datasets
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from transformers import Wav2Vec2FeatureExtractor
 
 from hf_emotion.data.data_collator import EmotionDataCollator
-from hf_emotion.data.segmentation import load_segment, segment_dataset, segment_spans
+from hf_emotion.data.segmentation import check_segmentation, load_segment, segment_dataset, segment_spans
 
 
 SAMPLING_RATE = 16_000
@@ -76,6 +77,30 @@ class TestSpans:
             segment_spans(10.0, **options)
 
 
+class TestFields:
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            (
+                (None, 1.0, None),
+                "`segment_hop_seconds` and `segment_min_seconds` say nothing without `segment_seconds`",
+            ),
+            ((None, None, 1.0), "say nothing without `segment_seconds`"),
+            ((6.0, None, None, 5.0), "`max_duration_seconds: 5` would crop the segments that `segment_seconds: 6`"),
+            ((6.0, 7.0, None), "hop_seconds=7.0 .* skip parts"),
+            ((6.0, None, 7.0), "min_seconds=7.0 must be between"),
+            ((0.0, None, None), "segment_seconds=0.0 must be positive"),
+        ],
+    )
+    def test_what_cannot_work_together_is_refused(self, fields, message):
+        with pytest.raises(ValueError, match=message):
+            check_segmentation(*fields)
+
+    def test_other_fields_pass(self):
+        check_segmentation(None, max_duration_seconds=5.0)
+        check_segmentation(6.0, 3.0, 1.0)
+
+
 class TestDataset:
     ROWS = datasets.Dataset.from_dict(
         {
@@ -95,6 +120,12 @@ class TestDataset:
         assert segments["utterance_id"][:] == ["a#0000", "a#0001", "a#0002", "b#0000"]
         assert segments["segment_start"][:] == [0, 2, 4, 0]
         assert segments["duration"][:] == [2, 2, 1, 1]
+
+    def test_no_rows_have_the_columns_of_some(self):
+        empty, segments = segment_dataset(self.ROWS.select([]), 2.0), segment_dataset(self.ROWS, 2.0)
+        assert len(empty) == 0
+        assert empty.features == segments.features
+        assert len(datasets.concatenate_datasets([empty, segments])) == 4
 
     def test_a_missing_duration_is_named(self):
         rows = datasets.Dataset.from_dict({"utterance_id": ["a", "b"], "duration": [1.0, None]})
@@ -175,3 +206,22 @@ class TestReading:
         assert batch["attention_mask"].sum(-1).tolist() == [32_000, 32_000, 16_000]
         assert batch["labels"].tolist() == [1, 1, 1]
         assert torch.allclose(batch["input_values"][:, 0], torch.tensor([0.0, 0.2, 0.4]))
+
+
+@pytest.mark.parametrize(("suffix", "rate"), [("wav", SAMPLING_RATE), ("wav", 44_100), ("flac", SAMPLING_RATE)])
+def test_memory_grows_with_the_segment_and_not_with_the_file(tmp_path, suffix, rate):
+    peaks = []
+    for minutes in (1, 10):
+        path = tmp_path / f"{minutes}.{suffix}"
+        with soundfile.SoundFile(path, "w", rate, 1) as file:
+            for _ in range(minutes):
+                file.write(np.random.default_rng(0).uniform(-0.1, 0.1, 60 * rate))
+        last = segment_spans(60.0 * minutes, 5.0)[-1]
+        tracemalloc.start()
+        segment = load_segment(row_of(path, *last), SAMPLING_RATE)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(segment) == pytest.approx(5 * SAMPLING_RATE, abs=1)
+    # three copies of the span in float32, at both rates; ten minutes would be 38 MB or more
+    assert max(peaks) < 3 * 4 * 5 * (rate + SAMPLING_RATE)
+    assert peaks[1] < 1.1 * peaks[0]

@@ -25,10 +25,10 @@ from transformers import (
 from hf_emotion.data.audio import load_audio
 from hf_emotion.data.loading import load_corpus
 from hf_emotion.data.synthetic import generate_synthetic_corpora
-from hf_emotion.evaluation import load_metrics
-from hf_emotion.experiment import load_experiment
+from hf_emotion.evaluation.predictions import load_predictions
+from hf_emotion.evaluation.report import load_metrics
+from hf_emotion.experiment.steps import load_experiment
 from hf_emotion.models.exhubert import ExHubertForSequenceClassification
-from hf_emotion.predictions import load_predictions
 from hf_emotion.scripts import train
 from tests.data.fake_audio import write_noise
 

@@ -12,9 +12,9 @@ from transformers import AutoModelForAudioClassification, pipeline
 from hf_emotion.adapters import load_adapted_classifier
 from hf_emotion.data.audio import load_audio
 from hf_emotion.data.synthetic import generate_synthetic_corpora
-from hf_emotion.experiment import load_experiment
-from hf_emotion.experiment_check import check_experiment
-from hf_emotion.predictions import load_predictions
+from hf_emotion.evaluation.predictions import load_predictions
+from hf_emotion.experiment.check import check_experiment
+from hf_emotion.experiment.steps import load_experiment
 from hf_emotion.scripts import train
 from tests.scripts.test_train import EXPERIMENT
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
-from hf_emotion.evaluation import load_metrics
-from hf_emotion.predictions import load_predictions
+from hf_emotion.evaluation.predictions import load_predictions
+from hf_emotion.evaluation.report import load_metrics
 from hf_emotion.scripts import evaluate, train
 from tests.data.fake_audio import write_noise
 

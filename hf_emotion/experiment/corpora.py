@@ -11,15 +11,18 @@ from typing import Any
 import datasets
 import numpy as np
 
-from .arguments import CorpusArguments, DataArguments
-from .data.corpus import EmotionCorpus
-from .data.corpus_collection import FoundCorpus, missing_message, open_corpus
-from .data.corpus_sets import CORPUS_SETS
-from .data.label_overrides import load_label_overrides, override_labels
-from .data.loading import corpora_of_set, corpus_facts, list_corpora
-from .data.splits import resolve_strategy, split_corpus
-from .data.splits.split_info import SplitInfo, describe_split, parameters_with_a_say
-from .emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS
+from ..arguments import CorpusArguments, DataArguments
+from ..data.corpus import EmotionCorpus
+from ..data.corpus_collection import FoundCorpus, missing_message, open_corpus
+from ..data.corpus_facts import Corpus
+from ..data.corpus_sets import CORPUS_SETS
+from ..data.label_overrides import load_label_overrides, override_labels
+from ..data.loading import corpora_of_set, corpus_facts, list_corpora
+from ..data.splits import resolve_strategy, split_corpus
+from ..data.splits.split_info import SplitInfo, describe_split, parameters_with_a_say
+from ..data.text_embeddings import add_text_embeddings
+from ..emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS
+from .segments import segment_parts
 
 
 logger = logging.getLogger(__name__)
@@ -32,7 +35,10 @@ _NO_EMOTIONS = ("other", "unknown")
 
 @dataclass
 class ExperimentCorpus:
-    """A corpus as an experiment uses it: its labelled utterances in train, validation and test, and their split."""
+    """
+    A corpus as an experiment uses it: its labelled utterances in train, validation and test, and their split. With
+    `segment_seconds` the rows of `parts` are segments; the split counts files all the same.
+    """
 
     name: str
     loader: str
@@ -81,13 +87,16 @@ def _sets() -> str:
 def load_experiment_corpora(data_args: DataArguments, seed: int) -> list[ExperimentCorpus]:
     """
     Load, label and split the corpora of an experiment. Utterances without a label in `label_column` are left out, and
-    counted in the log.
+    counted in the log. Transcripts are embedded before the split, so that all folds share the cached embeddings; files
+    are cut into segments after it, so that no file is in two parts. Ratings that are to be predicted are mapped from
+    the scale of a published corpus to 0 to 1; those of a manifest stay as they are.
 
     Args:
-        data_args ([`DataArguments`]): which corpora, labels and splits.
-        seed (`int`): seed of `subsample_labels`.
+        data_args ([`DataArguments`]): which corpora, labels, splits, sentence embeddings and segments.
+        seed (`int`): seed of `subsample_labels`, which draws segments where files are cut.
 
     Raises:
+        `ImportError`: if transcripts are to be embedded, and sentence-transformers is not installed.
         `ValueError`: if a corpus is given no folder, contradicts itself, or has no labelled utterances for training.
         `FileNotFoundError`: if folders hold no utterances of their corpus, unless `skip_missing_corpora` is set; names
             all of them, and says where to get them.
@@ -130,10 +139,19 @@ def _load(
     corpus: CorpusArguments, builder: EmotionCorpus, data_args: DataArguments, seed: int
 ) -> list[ExperimentCorpus]:
     """Load an entry of `corpora`: one corpus, or as many as the column `corpus` of a manifest names."""
-    loaded = builder.load()
+    loaded = _with_text(corpus.name, builder.load(), data_args.text_embedding_model)
     names = sorted({name for rows in loaded.values() for name in rows.unique("corpus")})
     each = [loaded] if len(names) == 1 else [_only(loaded, name) for name in names]
     return [_prepare(name, corpus, parts, data_args, seed) for name, parts in zip(names, each, strict=True)]
+
+
+def _with_text(name: str, loaded: datasets.DatasetDict, model_name: str | None) -> datasets.DatasetDict:
+    """Add the embeddings of the transcripts, if the experiment names a model for them."""
+    if model_name is None:
+        return loaded
+    if not any((text or "").strip() for rows in loaded.values() for text in rows.unique("text")):
+        logger.warning("%s has no transcripts, so that its text is unknown to the model.", name)
+    return datasets.DatasetDict({part: add_text_embeddings(rows, model_name) for part, rows in loaded.items()})
 
 
 def _only(loaded: datasets.DatasetDict, name: str) -> datasets.DatasetDict:
@@ -144,7 +162,7 @@ def _only(loaded: datasets.DatasetDict, name: str) -> datasets.DatasetDict:
 def _prepare(
     name: str, corpus: CorpusArguments, loaded: datasets.DatasetDict, data_args: DataArguments, seed: int
 ) -> ExperimentCorpus:
-    """Split a corpus, and keep the utterances with a label."""
+    """Split a corpus, keep the utterances with a label, and cut them if they are long."""
     parts, split = _split(loaded, corpus, data_args)
     parts = datasets.DatasetDict({part: _labelled(rows, data_args.label_column) for part, rows in parts.items()})
     left_out = sum(split.sizes.values()) - sum(map(len, parts.values()))
@@ -152,6 +170,9 @@ def _prepare(
         logger.info("%s: %d utterances have no %s and are left out.", name, left_out, data_args.label_column)
     if not len(parts["train"]):
         raise ValueError(f"{name} has no training utterance with a label in column {data_args.label_column!r}.")
+    if data_args.dimensions and corpus.name != MANIFEST:
+        parts = _with_unit_ratings(parts, data_args.dimensions, corpus_facts(corpus.name))
+    parts = segment_parts(parts, data_args)
     if data_args.subsample_labels:
         parts["train"] = subsample_labels(parts["train"], data_args.label_column, seed)
     return ExperimentCorpus(name, corpus.name, parts, split, corpus.weight)
@@ -176,6 +197,20 @@ def _split(
     if strategy == "auto" and resolved == "random" and data_args.test_size == DataArguments.test_size:
         settings["test_size"] = None  # then `split_corpus` follows the rule of EmoSet++ instead
     return parts, describe_split(parts, resolved, **settings)
+
+
+def _with_unit_ratings(parts: datasets.DatasetDict, dimensions: Sequence[str], facts: Corpus) -> datasets.DatasetDict:
+    """Map ratings from the scale of their corpus to 0 to 1: corpora with different scales are trained together."""
+    if facts.rating_range is None:
+        logger.warning("%s has no ratings of %s.", facts.name, ", ".join(dimensions))
+        return parts
+    low, high = facts.rating_range
+    for part, rows in parts.items():
+        for name in dimensions:
+            ratings = (np.array(rows[name][:], dtype=np.float64) - low) / (high - low)
+            rows = rows.remove_columns(name).add_column(name, ratings, feature=rows.features[name])
+        parts[part] = rows
+    return parts
 
 
 def _labelled(rows: datasets.Dataset, label_column: str) -> datasets.Dataset:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from .arguments import DataArguments, EmotionTrainingArguments
-from .data.soft_labels import PUBLISHED_DECIMALS, effective_number_weights, threshold_labels, vote_distribution
-from .experiment_corpora import ExperimentCorpus
-from .losses import label_kinds, list_losses, load_loss
+from ..arguments import DataArguments, EmotionTrainingArguments
+from ..data.soft_labels import PUBLISHED_DECIMALS, effective_number_weights, threshold_labels, vote_distribution
+from ..losses import label_kinds, list_losses, load_loss
+from .corpora import ExperimentCorpus
 
 
 _BALANCED = "class_balanced_cross_entropy"

@@ -9,10 +9,10 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from hf_emotion.arguments import DataArguments, EmotionTrainingArguments
 from hf_emotion.data.soft_labels import effective_number_weights
-from hf_emotion.experiment import load_experiment
-from hf_emotion.experiment_check import check_experiment
-from hf_emotion.experiment_corpora import ExperimentCorpus
-from hf_emotion.experiment_loss import check_loss, set_class_weights, trainer_loss
+from hf_emotion.experiment.check import check_experiment
+from hf_emotion.experiment.corpora import ExperimentCorpus
+from hf_emotion.experiment.loss import check_loss, set_class_weights, trainer_loss
+from hf_emotion.experiment.steps import load_experiment
 from hf_emotion.losses import label_kinds, list_losses, load_loss
 
 from .test_trainer import assert_gradients_close, cross_entropy, first_gradients

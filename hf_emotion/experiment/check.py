@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedModel
 
-from .arguments import EmotionTrainingArguments
-from .data.augmentation import check_augmentation
-from .data.loading import corpus_facts
-from .data.splits import STRATEGIES
-from .experiment import Step
-from .experiment_corpora import MANIFEST, declared_label_names, requested_corpora
-from .experiment_loss import check_loss
-from .experiment_model import meta_classifier
+from ..arguments import EmotionTrainingArguments
+from ..data.augmentation import check_augmentation
+from ..data.loading import corpus_facts
+from ..data.splits import STRATEGIES
+from .corpora import MANIFEST, declared_label_names, requested_corpora
+from .loss import check_loss
+from .model import meta_classifier
+from .segments import describe_segments
+from .steps import Step
 
 
 _PLACEHOLDERS = ("label_0", "label_1")  # while the labels are only known to a manifest
@@ -64,6 +65,8 @@ def check_experiment(step: Step) -> str:
         rows["augmentation"] = ", ".join(
             f"{item['name']} (p={item['p']:g})" for item in check_augmentation(step.data.augmentation)
         )
+    if segments := describe_segments(step.data):
+        rows["segments"] = segments
     width = max(map(len, rows))
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows.items())
 
@@ -71,7 +74,7 @@ def check_experiment(step: Step) -> str:
 def checked_model(step: Step, labels: Sequence[str]) -> PreTrainedModel:
     """The classifier of a step on the meta device, after the expansions of the steps before."""
     start_config = None if step.start is None else checked_model(step.start, labels).config
-    return meta_classifier(step.model, labels, start_config)
+    return meta_classifier(step.model, step.data, labels, start_config)
 
 
 def _training(args: EmotionTrainingArguments, num_corpora: int) -> str:

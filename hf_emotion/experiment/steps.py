@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import yaml
 from transformers import HfArgumentParser
 
-from .arguments import CorpusArguments, DataArguments, EmotionTrainingArguments, ModelArguments, RunArguments
+from ..arguments import CorpusArguments, DataArguments, EmotionTrainingArguments, ModelArguments, RunArguments
 
 
 _GROUPS: Any = (ModelArguments, DataArguments, RunArguments, EmotionTrainingArguments)
@@ -141,7 +141,9 @@ def _parse_step(values: dict[str, Any], flags: Sequence[str], *, is_first: bool,
     given = {name: parsed[name] for name in (*values, *on_command_line)}
     for name, value in given.items():
         choices = actions[name].choices
-        if choices is not None and value is not None and value not in choices:  # argparse does not check defaults
+        chosen = value if isinstance(value, list) else [value]
+        if choices is not None and value is not None and not set(chosen) <= set(choices):
+            # argparse does not check defaults
             raise ValueError(f"`{name}` is {value!r}, but must be one of {', '.join(map(str, choices))}.")
     if several and not values.get("step_name"):
         raise ValueError("Each entry of `steps` needs a `step_name`, which names its folder.")

@@ -11,7 +11,7 @@ import pytest
 from hf_emotion.arguments import DataArguments
 from hf_emotion.data.loading import corpora_of_set
 from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES
-from hf_emotion.experiment_corpora import (
+from hf_emotion.experiment.corpora import (
     declared_label_names,
     label_names,
     load_experiment_corpora,
@@ -275,3 +275,30 @@ class TestLabels:
         )
         assert set(emotions) - set(votes) <= {"other", "unknown"}
         assert not set(votes) & {"other", "unknown"}
+
+
+class TestRatings:
+    def corpora(self, tmp_path, **arguments):
+        folder = tmp_path / "msp_podcast"
+        for n in range(6):
+            write_noise(folder / "Audios" / f"MSP-PODCAST_{n:04d}_0001.wav")
+        rows = [f"MSP-PODCAST_{n:04d}_0001.wav,{'AN'[n % 2]},{1 + n},7,4,S{n},Female,{part}" for n, part in
+                enumerate(["Train", "Train", "Development", "Development", "Test1", "Test1"])]  # fmt: skip
+        header = "FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set"
+        (folder / "Labels").mkdir()
+        (folder / "Labels" / "labels_consensus.csv").write_text("\n".join([header, *rows]) + "\n")
+        data_args = DataArguments(
+            corpora=["msp_podcast"], corpora_dir=str(tmp_path), label_column="emotion", split="official", **arguments
+        )
+        (corpus,) = load_experiment_corpora(data_args, seed=0)
+        return corpus.parts
+
+    def test_are_mapped_to_the_unit_interval_where_they_are_predicted(self, tmp_path):
+        parts = self.corpora(tmp_path, dimensions=["arousal", "valence"])
+        assert parts["train"]["arousal"][:] == pytest.approx([0, 1 / 6])
+        assert parts["test"]["arousal"][:] == pytest.approx([4 / 6, 5 / 6])
+        assert parts["train"]["valence"][:] == [1, 1]
+        assert parts["train"]["dominance"][:] == [4, 4]
+
+    def test_stay_as_they_are_otherwise(self, tmp_path):
+        assert self.corpora(tmp_path)["train"]["arousal"][:] == [1, 2]

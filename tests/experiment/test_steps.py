@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from hf_emotion.experiment import load_experiment
-from hf_emotion.experiment_check import check_experiment, checked_model
+from hf_emotion.experiment.check import check_experiment, checked_model
+from hf_emotion.experiment.steps import load_experiment
 
 
 TINY = {
