@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hf_emotion.experiment import load_experiment
-from hf_emotion.experiment_check import check_experiment, checked_model
+from hf_emotion.experiment.check import check_experiment, checked_model
+from hf_emotion.experiment.steps import load_experiment
 
 
 REPO = Path(__file__).resolve().parents[1]
@@ -66,7 +66,13 @@ def test_an_experiment_is_flat(path):
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     for scope in (values, *values.get("steps", [])):
         nested = {name for name, value in scope.items() if isinstance(value, dict)}
-        assert nested <= {"config_overrides", "adapter_options", "label_overrides", "loss_options"}
+        assert nested <= {
+            "config_overrides",
+            "speech_emotion_config",
+            "adapter_options",
+            "label_overrides",
+            "loss_options",
+        }
     assert "${" not in str(values)
 
 
