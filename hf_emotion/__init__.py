@@ -25,7 +25,7 @@ _MODULES = {
     "EmotionTrainingArguments": "arguments",
     "list_metrics": "metrics",
     "load_metric": "metrics",
-    "evaluate_predictions": "evaluation",
+    "evaluate_predictions": "evaluation.report",
 }
 
 __all__ = sorted(_MODULES)
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .data.loading import load_corpus as load_corpus
     from .data.splits import split_corpus as split_corpus
     from .data.synthetic import generate_synthetic_corpora as generate_synthetic_corpora
-    from .evaluation import evaluate_predictions as evaluate_predictions
+    from .evaluation.report import evaluate_predictions as evaluate_predictions
     from .metrics import list_metrics as list_metrics
     from .metrics import load_metric as load_metric
     from .models.exhubert import ExHubertConfig as ExHubertConfig

@@ -14,7 +14,8 @@ import transformers
 
 from .data.audio import load_audio
 from .data.data_collator import minimum_input_samples
-from .ensemble_weights import combine
+from .ensembles.weights import combine
+from .models.classifier import ALWAYS_MASKED
 from .trained_classifier import class_names, load_trained_classifier
 
 
@@ -198,10 +199,11 @@ def _member_folder(folder: Path, member: dict[str, Any]) -> Path:
 
 def _takes_batches(config: Any, extractor: Any) -> bool:
     """Whether padding leaves the result as it is: there is a mask, and no group norm that averages over padding."""
-    encoders = [part for part in (config, *vars(config).values()) if hasattr(part, "conv_kernel")]
+    parts = (config, *vars(config).values())
+    encoders = [part for part in parts if hasattr(part, "conv_kernel")]
     has_mask = getattr(extractor, "return_attention_mask", False)
-    norms_padding = any(
-        getattr(encoder, "feat_extract_norm", None) == "group" and encoder.model_type != "exhubert"
-        for encoder in encoders
+    norms_valid_only = any(getattr(part, "model_type", None) in ALWAYS_MASKED for part in parts)
+    norms_padding = not norms_valid_only and any(
+        getattr(encoder, "feat_extract_norm", None) == "group" for encoder in encoders
     )
     return not encoders or (has_mask and not norms_padding)

@@ -21,13 +21,13 @@ from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from huggingface_hub.utils import httpx
 
 from . import __version__
+from .cards.dataset_card import AudioSummary, CorpusCopy, build_dataset_card
+from .cards.licences import Redistribution, licence_identifier, redistribution, strictest_licence
 from .data.columns import COLUMNS
 from .data.corpus_facts import Corpus
 from .data.loading import corpus_facts, list_corpora, load_corpus
 from .data.splits import resolve_strategy, split_corpus
 from .data.splits.split_info import SplitInfo, describe_split, parameters_with_a_say
-from .dataset_card import AudioSummary, CorpusCopy, build_dataset_card
-from .licences import Redistribution, licence_identifier, redistribution, strictest_licence
 
 
 logger = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ class CorpusPush:
     A corpus that is ready to be pushed, see [`prepare_push`].
 
     Args:
-        copy ([`~hf_emotion.dataset_card.CorpusCopy`]):
+        copy ([`~hf_emotion.cards.dataset_card.CorpusCopy`]):
             The corpus: rows, facts, split and audio files.
         private (`bool`, *optional*):
             Whether a new repository is private.

@@ -15,13 +15,13 @@ import torch
 import yaml
 from accelerate import PartialState
 
+from .cards.model_card import CorpusUse, RunFacts, build_model_card
 from .data.loading import corpus_facts
 from .data.synthetic import SYNTHETIC_CORPORA
-from .evaluation import evaluate_predictions, save_metrics
-from .experiment_corpora import MANIFEST, ExperimentCorpus
-from .model_card import CorpusUse, RunFacts, build_model_card
-from .plots import save_report_figures
-from .predictions import PREDICTIONS_FILE, save_predictions
+from .evaluation.plots import save_report_figures
+from .evaluation.predictions import PREDICTIONS_FILE, save_predictions
+from .evaluation.report import evaluate_predictions, save_metrics
+from .experiment.corpora import MANIFEST, ExperimentCorpus
 
 
 METRICS_FILE = "metrics.json"
@@ -184,7 +184,7 @@ def write_run_record(
         seed (`int`): seed of the bootstrap.
 
     Returns:
-        `dict`: the report, see [`~hf_emotion.evaluation.evaluate_predictions`].
+        `dict`: the report, see [`~hf_emotion.evaluation.report.evaluate_predictions`].
     """
     folder = Path(output_dir)
     report = evaluate_predictions(predictions, classes, seed=seed)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification, PreTrainedConfig, PreTrainedModel
 
+from .models.classifier import request_mask
 from .models.exhubert import ExHubertForSequenceClassification
 from .models.exhubert.loading_exhubert import check_loading_info
+from .models.speech_emotion import SpeechEmotionForSequenceClassification
 
 
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ def load_trained_classifier(
     source: str, *, trust_remote_code: bool = False
 ) -> tuple[PreTrainedModel, SequenceFeatureExtractor]:
     """
-    Load a classifier and its feature extractor. ExHuBERT loads with the installed classes, whatever code is saved
-    beside it; other models with their class in transformers.
+    Load a classifier and its feature extractor. ExHuBERT and SpeechEmotion load with the installed classes, whatever
+    code is saved beside them; other models with their class in transformers.
 
     Args:
         source (`str`): folder of a trained model, or its id on the Hub.
@@ -36,10 +38,14 @@ def load_trained_classifier(
     """
     _check_folder(source)
     config_dict, _ = PreTrainedConfig.get_config_dict(source)
-    is_exhubert = config_dict.get("model_type") == "exhubert" or "ExHuBERT" in (config_dict.get("architectures") or [])
+    model_type = config_dict.get("model_type")
+    if "ExHuBERT" in (config_dict.get("architectures") or []):  # as published
+        model_type = "exhubert"
     model: Any
-    if is_exhubert:
+    if model_type == "exhubert":
         model = ExHubertForSequenceClassification.from_pretrained(source)
+    elif model_type == "speech_emotion":
+        model = SpeechEmotionForSequenceClassification.from_pretrained(source)
     else:
         model, info = AutoModelForAudioClassification.from_pretrained(
             source, trust_remote_code=trust_remote_code, output_loading_info=True
@@ -48,9 +54,7 @@ def load_trained_classifier(
         missing = {key for key in info["missing_keys"] if not key.endswith("masked_spec_embed")}
         check_loading_info(type(model).__name__, source, {**info, "missing_keys": missing})
     extractor = AutoFeatureExtractor.from_pretrained(source, trust_remote_code=trust_remote_code)
-    if is_exhubert:
-        # its group norm needs the mask, where the stock one must not have it
-        extractor.return_attention_mask = True
+    request_mask(extractor, model.config.model_type)
     return model.eval(), extractor
 
 

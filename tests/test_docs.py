@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from hf_emotion.cli.main import app
 from hf_emotion.data.loading import list_corpora, load_corpus
-from hf_emotion.experiment import load_experiment
+from hf_emotion.experiment.steps import load_experiment
 from hf_emotion.metrics import list_metrics
 from tests.cli.conftest import save_classifier
 from tests.data.fake_audio import write_noise

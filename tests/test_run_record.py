@@ -9,12 +9,12 @@ import pytest
 from huggingface_hub import ModelCard
 
 from hf_emotion import run_record
+from hf_emotion.cards.model_card import CorpusUse
 from hf_emotion.data.loading import corpus_facts
 from hf_emotion.data.splits.split_info import SplitInfo
-from hf_emotion.evaluation import load_metrics
-from hf_emotion.experiment_corpora import ExperimentCorpus
-from hf_emotion.model_card import CorpusUse
-from hf_emotion.predictions import load_predictions, predictions_table
+from hf_emotion.evaluation.predictions import load_predictions, predictions_table
+from hf_emotion.evaluation.report import load_metrics
+from hf_emotion.experiment.corpora import ExperimentCorpus
 from hf_emotion.run_record import (
     corpus_uses,
     environment,

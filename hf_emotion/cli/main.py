@@ -10,12 +10,14 @@ from .commands.compare import compare
 from .commands.corpora import corpora_app
 from .commands.ensemble import ensemble
 from .commands.evaluate import evaluate
+from .commands.latency import latency
 from .commands.predict import predict
+from .commands.robustness import robustness
 from .commands.train import train
 from .commands.version import version
 
 
-# `--help` of these verbs comes from the script's own parser.
+# `--help` of these verbs comes from their own parser.
 _FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -59,4 +61,6 @@ app.command()(ensemble)
 app.add_typer(corpora_app, name="corpora")
 app.command()(compare)
 app.command()(calibrate)
+app.command(context_settings=_FORWARD)(robustness)
+app.command(context_settings=_FORWARD)(latency)
 app.command()(version)

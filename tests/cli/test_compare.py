@@ -1,10 +1,14 @@
 """`hf-emotion compare` and `hf-emotion calibrate`, on folders that runs leave behind."""
 
 import json
+import shutil
 
 import pytest
+import torch
 
-from hf_emotion.predictions import load_predictions, save_predictions
+from hf_emotion.evaluation.predictions import load_predictions, save_predictions
+from hf_emotion.trained_classifier import load_trained_classifier
+from tests.cli.conftest import CLASSES
 from tests.prediction_tables import random_predictions
 
 
@@ -78,13 +82,48 @@ def test_calibrate_files(run, runs):
         runs[0] / "predictions.parquet",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    assert "test  " in result.stdout
+    assert "test (120)" in result.stdout
 
 
 def test_calibrate_on_validation_predictions_alone(run, runs):
     result = run("calibrate", "--validation", runs[0] / "validation_predictions.parquet")
     assert result.exit_code == 0, result.stderr
-    assert "test  " not in result.stdout
+    assert "test (120)" not in result.stdout
+
+
+@pytest.fixture
+def model_run(model_dir, tmp_path):
+    """A trained model with predictions of its validation and test parts."""
+    shutil.copytree(model_dir, tmp_path / "model")
+    for name, seed in (("validation_predictions", 2), ("predictions", 3)):
+        table = random_predictions({name: (6, 120)}, seed=seed, classes=list(CLASSES), sharpness=3.0)
+        save_predictions(table, tmp_path / "model" / f"{name}.parquet")
+    return tmp_path / "model"
+
+
+def test_calibrate_writes_a_model_that_gives_calibrated_probabilities(run, model_run, tmp_path):
+    result = run("calibrate", model_run, "--save_model", tmp_path / "modest", "--output_dir", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert f"Model with calibrated probabilities: {tmp_path / 'modest'}" in result.stdout
+    note = json.loads((tmp_path / "modest" / "calibration.json").read_text())
+    report = json.loads((tmp_path / "out" / "calibration.json").read_text())
+    assert note["temperature"] == report["temperature"] > 1
+    layers = [load_trained_classifier(str(folder))[0].classifier for folder in (model_run, tmp_path / "modest")]
+    torch.testing.assert_close(layers[1].weight, layers[0].weight / note["temperature"])
+    again = run("calibrate", tmp_path / "modest", "--save_model", tmp_path / "twice")
+    assert again.exit_code == 1
+    assert "temperatures multiply" in again.stderr
+    allowed = run("calibrate", tmp_path / "modest", "--save_model", tmp_path / "twice", "--allow_repeated")
+    assert allowed.exit_code == 0, allowed.stderr
+
+
+def test_calibrate_says_where_the_model_has_to_come_from_and_go_to(run, runs, model_run, tmp_path):
+    tables = ["--validation", runs[0] / "validation_predictions.parquet"]
+    assert "needs the run folder" in run("calibrate", *tables, "--save_model", tmp_path / "out").stderr
+    same = run("calibrate", model_run, "--save_model", tmp_path / "out", "--output_dir", tmp_path / "out")
+    assert "a folder other than --output_dir" in same.stderr
+    assert "holds no model" in run("calibrate", runs[0], "--save_model", tmp_path / "out").stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

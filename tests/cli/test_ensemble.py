@@ -10,8 +10,8 @@ import yaml
 
 from hf_emotion.data.loading import load_corpus
 from hf_emotion.data.synthetic import generate_synthetic_corpora
-from hf_emotion.ensemble import load_ensemble
-from hf_emotion.predictions import load_predictions
+from hf_emotion.ensembles.ensemble import load_ensemble
+from hf_emotion.evaluation.predictions import load_predictions
 from hf_emotion.run_record import is_finished
 from hf_emotion.scripts import train
 
@@ -117,10 +117,14 @@ def test_predict_takes_the_folder(run, runs, trained, tmp_path):
     np.testing.assert_allclose(tables[2], (tables[0] + tables[1]) / 2, atol=1e-5)
 
 
-def test_validation_predictions_are_made_once_and_kept(run, runs, tmp_path):
+def test_validation_predictions_that_are_missing_are_made_once_and_kept(run, runs, tmp_path):
+    written_by_training = load_predictions(runs[0] / "validation_predictions.parquet")
+    for folder in runs:
+        (folder / "validation_predictions.parquet").unlink()
     first = run("ensemble", *runs, "--output_dir", tmp_path / "one")
     assert first.stdout.count("Predicted the validation parts") == 3
     table = load_predictions(runs[0] / "validation_predictions.parquet")
+    pd.testing.assert_frame_equal(table, written_by_training, atol=1e-5)
     recorded = json.loads((runs[0] / "corpora.json").read_text())[0]["split"]
     assert len(table) == recorded["sizes"]["validation"]
     second = run("ensemble", *runs, "--output_dir", tmp_path / "two")

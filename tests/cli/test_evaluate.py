@@ -11,7 +11,7 @@ import yaml
 from hf_emotion.data.loading import load_corpus
 from hf_emotion.data.splits import split_corpus
 from hf_emotion.data.splits.split_info import describe_split
-from hf_emotion.predictions import load_predictions
+from hf_emotion.evaluation.predictions import load_predictions
 from tests.cli.conftest import save_classifier
 
 

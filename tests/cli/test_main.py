@@ -8,13 +8,26 @@ import hf_emotion
 def test_help_lists_every_verb(run):
     result = run("--help")
     assert result.exit_code == 0
-    for verb in ("predict", "evaluate", "train", "corpora", "ensemble", "compare", "calibrate", "version"):
+    verbs = ("predict", "evaluate", "train", "corpora", "ensemble", "compare", "calibrate", "robustness", "latency")
+    for verb in (*verbs, "version"):
         assert f" {verb} " in result.stdout
 
 
 @pytest.mark.parametrize(
     "verb",
-    ["predict", "evaluate", "train", "corpora", "corpora synthesize", "ensemble", "compare", "calibrate", "version"],
+    [
+        "predict",
+        "evaluate",
+        "train",
+        "corpora",
+        "corpora synthesize",
+        "ensemble",
+        "compare",
+        "calibrate",
+        "robustness",
+        "latency",
+        "version",
+    ],
 )
 def test_help_of_a_verb_is_about_that_verb(verb, run):
     result = run(*verb.split(), "--help")

@@ -33,9 +33,14 @@ def compare(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of both resamplings.")] = 0,
 ) -> None:
     """Compare two runs on the same test utterances: differences, intervals and p-values over speakers."""
-    from hf_emotion.comparison import COMPARED_METRICS, compare_predictions, format_comparison, load_run_predictions
-    from hf_emotion.comparison_plots import save_comparison_figures
-    from hf_emotion.evaluation import save_metrics
+    from hf_emotion.evaluation.comparison import (
+        COMPARED_METRICS,
+        compare_predictions,
+        format_comparison,
+        load_run_predictions,
+    )
+    from hf_emotion.evaluation.comparison_plots import save_comparison_figures
+    from hf_emotion.evaluation.report import save_metrics
 
     report = compare_predictions(
         load_run_predictions(run_a),

@@ -10,7 +10,7 @@ import typer
 
 
 if TYPE_CHECKING:
-    from hf_emotion.ensemble import EnsembleMember
+    from hf_emotion.ensembles.ensemble import EnsembleMember
 
 
 def ensemble(
@@ -58,8 +58,8 @@ def ensemble(
 
     A run that has no predictions of its validation parts is loaded to make them, and keeps them.
     """
-    from hf_emotion.ensemble import build_ensemble
-    from hf_emotion.evaluation import format_report, load_metrics
+    from hf_emotion.ensembles.ensemble import build_ensemble
+    from hf_emotion.evaluation.report import format_report, load_metrics
     from hf_emotion.run_record import METRICS_FILE
 
     runs, validations, tests = runs or [], validation_predictions or [], test_predictions or []
@@ -83,7 +83,7 @@ def ensemble(
 
 def _complete(run: Path, use_cpu: bool) -> None:
     """Predict the validation parts of a finished run, as its experiment names them, unless that has been done."""
-    from hf_emotion.predictions import VALIDATION_PREDICTIONS_FILE, save_predictions
+    from hf_emotion.evaluation.predictions import VALIDATION_PREDICTIONS_FILE, save_predictions
     from hf_emotion.run_record import is_finished, recorded_config
 
     table = run / VALIDATION_PREDICTIONS_FILE
@@ -102,7 +102,7 @@ def _complete(run: Path, use_cpu: bool) -> None:
 
 
 def _members(runs: list[Path], validations: list[Path], tests: list[Path]) -> list[EnsembleMember]:
-    from hf_emotion.ensemble import load_member, load_member_predictions
+    from hf_emotion.ensembles.ensemble import load_member, load_member_predictions
 
     repeated = [run for run, count in Counter(run.resolve() for run in runs).items() if count > 1]
     if repeated:

@@ -15,7 +15,7 @@ from hf_emotion.cli.tables import print_table
 
 
 if TYPE_CHECKING:
-    from hf_emotion.audit_report import FindingGroup
+    from hf_emotion.corpus_reports.audit_report import FindingGroup
     from hf_emotion.data.audit import CorpusAudit
 
 # Kinds with more findings than this get one line.
@@ -46,7 +46,7 @@ def audit(
 
     Errors (data or scores are wrong), warnings (results depend on it) and notes. Exit code 1 if there are errors.
     """
-    from hf_emotion.audit_report import verdict, write_audit
+    from hf_emotion.corpus_reports.audit_report import verdict, write_audit
     from hf_emotion.data.audit import audit_corpus
     from hf_emotion.data.loading import corpus_builder
 
@@ -80,7 +80,7 @@ def _num_cpus() -> int:
 
 
 def _print(result: CorpusAudit) -> None:
-    from hf_emotion.audit_report import finding_groups
+    from hf_emotion.corpus_reports.audit_report import finding_groups
 
     band = "" if result.bandwidth is None else f", sound up to {result.bandwidth / 1000:.1f} kHz"
     print(f"{result.full_name}: {len(result.measurements):,} files{band}")

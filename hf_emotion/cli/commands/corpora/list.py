@@ -82,7 +82,7 @@ def _is_language(tag: str, wanted: str) -> bool:
 
 
 def _is_licence(stated: str | None, wanted: str) -> bool:
-    from hf_emotion.licences import licence_identifier
+    from hf_emotion.cards.licences import licence_identifier
 
     identifier = licence_identifier(stated)
     is_named = any(wanted.lower() in name.lower() for name in (stated, identifier) if name)
@@ -119,13 +119,13 @@ def _print_corpora(chosen: list[Corpus], found: list[FoundCorpus] | None) -> Non
 
 
 def _short_licence(facts: Corpus) -> str | None:
-    from hf_emotion.licences import licence_identifier
+    from hf_emotion.cards.licences import licence_identifier
 
     return licence_identifier(facts.licence) or facts.licence
 
 
 def _print_json(chosen: list[Corpus], found: list[FoundCorpus] | None) -> None:
-    from hf_emotion.licences import licence_identifier
+    from hf_emotion.cards.licences import licence_identifier
 
     rows: list[dict[str, Any]] = []
     for number, facts in enumerate(chosen):

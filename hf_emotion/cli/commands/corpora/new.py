@@ -13,7 +13,7 @@ def new(
     root: Annotated[Path, typer.Option("--root", help="A clone of hf-emotion.")] = Path("."),
 ) -> None:
     """Write a first version of a corpus file and of its test, to be filled in."""
-    from hf_emotion.corpus_skeleton import write_corpus_skeleton
+    from hf_emotion.corpus_reports.corpus_skeleton import write_corpus_skeleton
 
     script, test = write_corpus_skeleton(name, root, full_name, language)
     print(

@@ -80,8 +80,8 @@ def _print(statistics: CorporaStatistics) -> None:
 
 
 def _write(statistics: CorporaStatistics, output_dir: Path) -> list[Path]:
-    from hf_emotion.corpus_plots import duration_figure
-    from hf_emotion.plots import save_figure
+    from hf_emotion.corpus_reports.corpus_plots import duration_figure
+    from hf_emotion.evaluation.plots import save_figure
 
     output_dir.mkdir(parents=True, exist_ok=True)
     path = output_dir / "statistics.json"
