@@ -131,7 +131,7 @@ def report_ensembles(arms: Sequence[str], seeds: Sequence[int], output_dir: Path
         scores = [f"{100 * report[key]:.1f} {interval(report['intervals'][key])}" for key in ("uar", "macro_f1")]
         of_members = [load_metrics(folder / "metrics.json")["overall"]["uar"] for folder in folders]
         print(
-            f"{name:<24}log loss {loss:.4f} (best member {min(losses):.4f}); UAR {scores[0]} (members "
+            f"{name:<26}log loss {loss:.4f} (best member {min(losses):.4f}); UAR {scores[0]} (members "
             f"{100 * min(of_members):.1f} to {100 * max(of_members):.1f}); macro-F1 {scores[1]}"
         )
 

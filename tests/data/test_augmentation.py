@@ -350,10 +350,11 @@ class TestExperiment:
             self.load(tmp_path, "[time_masking]")
 
     def test_training_augments_and_writes_what_it_did(self, tmp_path, monkeypatch):
+        from hf_emotion.experiment import collator
         from hf_emotion.scripts import train
 
         built = []
-        monkeypatch.setattr(train, "Augmentation", lambda *arguments: built.append(arguments))
+        monkeypatch.setattr(collator, "Augmentation", lambda *arguments: built.append(arguments))
         step = self.load(tmp_path, "[gain]")
         monkeypatch.setattr(train, "EmotionTrainer", lambda *arguments, **options: arguments[2])
         train._trainer(step, tiny_model(), Wav2Vec2FeatureExtractor(), [], list(LABELS))

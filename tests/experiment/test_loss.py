@@ -14,9 +14,8 @@ from hf_emotion.experiment.corpora import ExperimentCorpus
 from hf_emotion.experiment.loss import check_loss, set_class_weights, trainer_loss
 from hf_emotion.experiment.steps import load_experiment
 from hf_emotion.losses import label_kinds, list_losses, load_loss
-
-from .test_trainer import assert_gradients_close, cross_entropy, first_gradients
-from .tiny_training import NO_RANDOMNESS, tiny_collator, tiny_model, tiny_trainer, write_corpora
+from tests.test_trainer import assert_gradients_close, cross_entropy, first_gradients
+from tests.tiny_training import NO_RANDOMNESS, tiny_collator, tiny_model, tiny_trainer, write_corpora
 
 
 OPTIONS = {"class_balanced_cross_entropy": {"weights": [0.5, 1.0, 1.5]}}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -32,9 +33,8 @@ def check(
     from hf_emotion.data.completeness import check_completeness
     from hf_emotion.data.loading import corpus_builder
 
-    # Counts and missing ids are what this command is about to print.
-    logging.getLogger("hf_emotion.data.corpus").setLevel(logging.ERROR)
-    result = check_completeness(corpus_builder(name, data_dir))
+    with _without_warnings("hf_emotion.data.corpus"):  # counts and missing ids are about to be printed
+        result = check_completeness(corpus_builder(name, data_dir))
     if layout == "json":
         outcome = {"is_complete": result.is_complete, "is_sound": result.is_sound}
         print(json.dumps({**asdict(result), **outcome}, indent=1, ensure_ascii=False))
@@ -42,6 +42,17 @@ def check(
         _print(result, os.path.abspath(data_dir))
     if result.is_complete is False or not result.is_sound:
         raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _without_warnings(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _print(result: Completeness, root: str) -> None:
