@@ -9,9 +9,9 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
-from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from hf_emotion.data.text_embeddings import PUBLISHED_SIZES, add_text_embeddings, embed_texts, embedding_size
+from tests.tiny_sentence_model import save_sentence_model
 
 
 SIZE = 4
@@ -270,16 +270,7 @@ class TestRealPackage:
 
     @pytest.fixture
     def model_dir(self, tmp_path):
-        package = pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
-        words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "it", "is", "late", "leave", "me", "alone"]
-        vocab = {word: number for number, word in enumerate(words)}
-        config = BertConfig(
-            vocab_size=len(words), hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
-        )
-        BertModel(config).save_pretrained(tmp_path / "bert")
-        BertTokenizerFast(vocab=vocab).save_pretrained(tmp_path / "bert")
-        package.SentenceTransformer(str(tmp_path / "bert"), device="cpu").save(str(tmp_path / "sentences"))
-        return str(tmp_path / "sentences")
+        return save_sentence_model(tmp_path, ["it", "is", "late", "leave", "me", "alone"])
 
     def test_a_model_in_a_folder_embeds_a_corpus(self, model_dir, corpus):
         assert embedding_size(model_dir) == 8

@@ -1,6 +1,7 @@
 """Experiments with a SpeechEmotion model: conditions, ratings and layer weights, from YAML to predictions."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from hf_emotion.experiment.steps import load_experiment
 from hf_emotion.models.speech_emotion import SpeechEmotionForSequenceClassification
 from hf_emotion.scripts import evaluate, train
 from tests.models.speech_emotion.tiny_encoders import ENCODERS
+from tests.tiny_sentence_model import save_sentence_model
 
 
 pytestmark = pytest.mark.usefixtures("quiet_training")
@@ -133,6 +135,36 @@ def test_the_stock_pipeline_classifies_without_conditions(run, corpora):
     classify = pipeline("audio-classification", model=str(run), trust_remote_code=True)
     scores = classify(load_audio(str(clip), 16_000), top_k=None)
     assert sum(score["score"] for score in scores) == pytest.approx(1, abs=1e-5)
+
+
+def test_transcripts_condition_the_model_and_are_unknown_where_there_are_none(corpora, tmp_path):
+    source = corpora["synthetic_alba"]
+    texts = pd.read_csv(source / "manifest.csv")["text"]
+    sentences = save_sentence_model(tmp_path, sorted({word for text in texts for word in text.lower().split()}))
+    path = write_experiment(
+        tmp_path,
+        {"synthetic_alba": source},
+        "wavlm",
+        speech_emotion_config={"pooling": "std", "conditioning": "concat", "initializer_range": 0.5},
+        text_embedding_model=sentences,
+        dimensions=None,
+        metric_for_best_model="uar",
+        max_steps=2,
+    )
+    assert check_experiment(load_experiment(["--config", str(path)])[0])
+    train.main(["--config", str(path)])
+    assert SpeechEmotionForSequenceClassification.from_pretrained(tmp_path / "run").config.text_embedding_size == 8
+    tables = {"trained": load_predictions(tmp_path / "run" / "predictions.parquet")}
+    for name, manifest in {"same": source, "without text": tmp_path / "copy"}.items():
+        if name == "without text":
+            shutil.copytree(source, manifest)
+            pd.read_csv(manifest / "manifest.csv").drop(columns="text").to_csv(manifest / "manifest.csv", index=False)
+        flags = ["--corpora", "manifest", "--data_dir", str(manifest), "--output_dir", str(tmp_path / name)]
+        evaluate.main(["--model", str(tmp_path / "run"), *flags, "--use_cpu", "true"])
+        tables[name] = load_predictions(tmp_path / name / "predictions.parquet")
+    scores = {name: table.filter(like="probability_").to_numpy() for name, table in tables.items()}
+    np.testing.assert_allclose(scores["same"], scores["trained"], atol=1e-5)
+    assert np.abs(np.log(scores["without text"]) - np.log(scores["trained"])).max() > 1
 
 
 def test_a_second_step_starts_from_the_first_and_expands_it(corpora, tmp_path):
