@@ -75,8 +75,11 @@ def load_classifier(
         model = _load_speech_emotion(source, speech_emotion or {}, overrides)
     elif speech_emotion is not None:
         _check_fields(speech_emotion)
+        encoder: Any = source
+        if "ExHuBERT" in architectures:  # the published layout, which AutoModel takes for a HuBERT
+            encoder, overrides = ExHubertForSequenceClassification.from_pretrained(source, **overrides), {}
         model = SpeechEmotionForSequenceClassification.from_encoder(
-            source, names, encoder_kwargs=overrides, **speech_emotion
+            encoder, names, encoder_kwargs=overrides, **speech_emotion
         )
     elif model_type == "exhubert" or "ExHuBERT" in architectures:
         model = ExHubertForSequenceClassification.from_pretrained(source, **overrides)

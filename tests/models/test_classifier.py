@@ -39,6 +39,7 @@ TINY = {
     "classifier_proj_size": 12,
     "vocab_size": 5,
 }
+TINY_WAVE = {name: value for name, value in TINY.items() if name not in ("classifier_proj_size", "vocab_size")}
 TINY_WHISPER = {
     "d_model": 16,
     "encoder_layers": 2,
@@ -135,6 +136,57 @@ class TestClassifiers:
         # from transformers, which logs the shapes; or from us, by name
         with pytest.raises((ValueError, RuntimeError), match="mismatched_sizes|missing: .*intermediate_dense"):
             load_classifier(source, names, intermediate_size=32)
+
+
+class TestSpeechEmotion:
+    @pytest.mark.parametrize("model_class", CLASSIFIERS)
+    def test_the_encoder_of_any_classifier_is_taken_as_it_is(self, saved, model_class):
+        source, weights = saved(classifier_of(model_class))
+        model = load_classifier(source, COLOURS, {"pooling": "std"}, layerdrop=0.0)
+        assert (model.config.pooling, model.config.encoder_config.layerdrop) == ("std", 0.0)
+        assert list(model.config.id2label.values()) == COLOURS
+        prefix = model_class.base_model_prefix
+        for name, value in model.speech_encoder.state_dict().items():
+            assert torch.equal(value, weights[f"{prefix}.{name}"]), name
+
+    def test_the_published_exhubert_is_read_with_its_copies(self, tmp_path):
+        config = ExHubertConfig(**TINY, num_copies_per_layer=[1, 1], gate_original_layers=True)
+        exhubert = ExHubertForSequenceClassification(config)
+        exhubert.reset_classifier(PUBLISHED_LABELS)
+        save_published_exhubert(exhubert, tmp_path / "published")
+        model = load_classifier(str(tmp_path / "published"), EMOTIONS, {"pooling": "mean_std"})
+        assert model.config.encoder_config.num_copies_per_layer == [1, 1]
+        weights = exhubert.hubert.state_dict()
+        assert all(torch.equal(value, weights[name]) for name, value in model.speech_encoder.state_dict().items())
+
+    def test_its_own_checkpoint_keeps_its_head_for_the_same_classes(self, saved):
+        config = classifier_config(
+            "wavlm", EMOTIONS, {"pooling": "attention", "gender_embedding_size": 3}, **TINY_WAVE
+        )
+        source, weights = saved(build_classifier(config))
+        same, other = (load_classifier(source, names, {"head_dropout": 0.1}) for names in (EMOTIONS, COLOURS))
+        assert all(torch.equal(value, weights[name]) for name, value in same.state_dict().items())
+        assert same.config.head_dropout == 0.1
+        assert not torch.equal(other.classifier.weight, weights["classifier.weight"])
+        assert torch.equal(other.projector.weight, weights["projector.weight"])
+
+    def test_fields_of_the_encoder_are_changed_inside_its_own_checkpoint(self, saved):
+        source, _ = saved(build_classifier(classifier_config("wavlm", EMOTIONS, {}, **TINY_WAVE)))
+        assert load_classifier(source, EMOTIONS, None, layerdrop=0.3).config.encoder_config.layerdrop == 0.3
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({"poling": "std"}, "Did you mean 'pooling'"),
+            ({"pooling": "median"}, "must be one of mean, max"),
+            ({"encoder_config": {"model_type": "wavlm"}}, "Change its fields with `config_overrides`"),
+        ],
+    )
+    def test_fields_that_cannot_work_are_refused(self, saved, fields, message):
+        source, _ = saved(classifier_of(Wav2Vec2ForSequenceClassification))
+        for make in (load_classifier, classifier_config):
+            with pytest.raises(ValueError, match=message):
+                make(source, EMOTIONS, fields)
 
 
 @pytest.mark.parametrize("model_class", [HubertForCTC, Wav2Vec2ForCTC])
