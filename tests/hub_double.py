@@ -33,6 +33,10 @@ from .hub_storage import HubError, Repository, Storage
 REPO = Path(__file__).resolve().parents[1]
 
 
+# Threads of pyarrow abort the shutdown of the interpreter now and then, after all is done.
+_END = "\nimport os, sys; sys.stdout.flush(); os._exit(0)"
+
+
 @dataclass
 class Fault:
     """
@@ -133,7 +137,7 @@ class HubDouble:
         Raises:
             `RuntimeError`: If it fails; with all that it wrote to stderr.
         """
-        done = self.start(sys.executable, "-c", code, *arguments, **options)
+        done = self.start(sys.executable, "-c", code + _END, *arguments, **options)
         if done.returncode:
             raise RuntimeError(f"the client failed:\n{done.stderr}")
         return json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else None

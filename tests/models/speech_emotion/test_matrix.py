@@ -33,14 +33,18 @@ CELLS = all_cells() if os.environ.get("HF_EMOTION_FULL_MATRIX") else pairwise_ce
 HALVES = {"even_rows": list(ROWS)[::2], "odd_rows": list(ROWS)[1::2]}
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in the fresh process: the number of threads decides in which order a CPU adds."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
+
+
 @pytest.mark.parametrize("rows", HALVES.values(), ids=HALVES)
 def test_cells_train_reload_bit_equal_without_the_package_run_in_the_pipeline_and_ignore_padding(rows, tmp_path):
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in the fresh process: their number decides in which order a CPU adds
-    try:
-        facts = run_cells([cell for cell in CELLS if cell.row in rows], tmp_path)
-    finally:
-        torch.set_num_threads(num_threads)
+    facts = run_cells([cell for cell in CELLS if cell.row in rows], tmp_path)
     assert {cell.row for cell in facts} == set(rows)
     assert not {str(cell): problem for cell, of in facts.items() if (problem := problem_of(of))}
 
