@@ -14,7 +14,7 @@ LAYERS = {
     **dict.fromkeys(("hf_emotion", "hf_emotion.cli", "train"), 6),
     **dict.fromkeys(("hf_emotion.hub", "hf_emotion.scripts"), 5),
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("adapters", "arguments", "ensembles", "experiment")), 4),
-    **dict.fromkeys((f"hf_emotion.{part}" for part in ("checkpoint_folders", "run_record", "trainer")), 4),
+    **dict.fromkeys((f"hf_emotion.{part}" for part in ("checkpoint_folders", "features", "run_record", "trainer")), 4),
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("clip_classifier", "trained_classifier")), 4),
     # these run models
     **dict.fromkeys((f"hf_emotion.evaluation.{part}" for part in ("calibrated_model", "latency", "robustness")), 4),
