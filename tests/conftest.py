@@ -47,6 +47,17 @@ def fixtures_dir() -> Path:
     return _shared_folder("fixtures")
 
 
+@pytest.fixture
+def one_thread():
+    """As in the processes that a test starts: the number of threads decides in which order a CPU adds."""
+    import torch
+
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
+
+
 @pytest.fixture(scope="module")
 def quiet_training():
     """One thread, and the logging that was there before the training script set it up."""

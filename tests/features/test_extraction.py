@@ -21,6 +21,9 @@ from tests.features.small_corpus import EXTRACTOR, NUM_CLIPS, extract, read_corp
 from tests.models.speech_emotion.tiny_encoders import tiny_model
 
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 @pytest.fixture
 def corpus(tmp_path):
     return write_corpus(tmp_path / "corpus")

@@ -28,18 +28,11 @@ from .full_matrix import (
 from .tiny_encoders import padded_batch, tiny_model
 
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CELLS = all_cells() if os.environ.get("HF_EMOTION_FULL_MATRIX") else pairwise_cells()
 # two, for two workers: each has a fresh process
 HALVES = {"even_rows": list(ROWS)[::2], "odd_rows": list(ROWS)[1::2]}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As in the fresh process: the number of threads decides in which order a CPU adds."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
 
 
 @pytest.mark.parametrize("rows", HALVES.values(), ids=HALVES)
