@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
@@ -22,7 +23,7 @@ from .trained_classifier import class_names, load_trained_classifier
 ENSEMBLE_FILE = "ensemble.json"
 
 
-class _Classifier:
+class _Classifier(abc.ABC):
     """What a single model and an ensemble have in common: the calling convention of an audio classification pipeline.
 
     Attributes:
@@ -33,6 +34,7 @@ class _Classifier:
     classes: list[str]
     sampling_rate: int
 
+    @abc.abstractmethod
     def probabilities(self, waveforms: Iterable[np.ndarray], batch_size: int = 1) -> Iterator[np.ndarray]:
         """Class probabilities of each clip, shape `(num_classes,)`, in the order of the clips.
 
@@ -41,7 +43,6 @@ class _Classifier:
             batch_size (`int`, *optional*, defaults to 1): Clips per batch; 1 is used where padding would change the
                 result.
         """
-        raise NotImplementedError
 
     def __call__(self, inputs: Any, *, batch_size: int = 1, top_k: int | None = 5) -> Any:
         """Classify a clip, a list of clips, or a generator of clips.

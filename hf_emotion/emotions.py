@@ -20,8 +20,9 @@ True
 ```
 """
 
-import difflib
 from dataclasses import dataclass
+
+from .suggestions import did_you_mean
 
 
 # Order of the outputs of the published ExHuBERT checkpoint, class 0 to class 5.
@@ -258,8 +259,7 @@ def canonical_emotion(name: str) -> str:
     word = _ALIASES.get(word, word)
     if word in EMOTIONS:
         return word
-    close = difflib.get_close_matches(word, [*EMOTIONS, *_ALIASES], n=3)
-    hint = f"Did you mean {', '.join(repr(match) for match in close)}?" if close else "Known: see `EMOTIONS`."
+    hint = did_you_mean(word, [*EMOTIONS, *_ALIASES]).rstrip() or "Known: see `EMOTIONS`."
     raise ValueError(f"{name!r} is not a canonical emotion or an alias of one. {hint}")
 
 

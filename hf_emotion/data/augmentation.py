@@ -12,7 +12,6 @@ The label of a clip stays what it was, so keep the changes small: pitch, tempo a
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from ..suggestions import did_you_mean
 
 
 # The MP3 encoder refuses shorter clips.
@@ -211,12 +212,13 @@ def _checked(entry: Any) -> dict[str, Any]:
     name = entry["name"]
     if not isinstance(name, str) or name not in TRANSFORMS:
         raise ValueError(
-            f"`augmentation` has no transform {name!r}.{_hint(name, TRANSFORMS)} Known are {', '.join(TRANSFORMS)}."
+            f"`augmentation` has no transform {name!r}. {did_you_mean(str(name), TRANSFORMS)}Known are "
+            f"{', '.join(TRANSFORMS)}."
         )
     known = {"p": _PROBABILITY, **TRANSFORMS[name].fields}
     for unknown in sorted(set(entry) - {"name", *known}, key=str):
         raise ValueError(
-            f"The transform {name!r} has no field {unknown!r}.{_hint(unknown, known)} Its fields are "
+            f"The transform {name!r} has no field {unknown!r}. {did_you_mean(str(unknown), known)}Its fields are "
             f"{', '.join(known)}."
         )
     checked = {key: _number(f"{name}.{key}", entry.get(key, number.default), number) for key, number in known.items()}
@@ -243,11 +245,6 @@ def _number(name: str, value: Any, number: Number) -> float:
     if number.choices and converted not in number.choices:
         raise ValueError(f"{name} must be one of {', '.join(map(str, number.choices))}, but is {value!r}.")
     return int(converted) if number.is_integer else converted
-
-
-def _hint(word: Any, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(str(word), known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def _build(entry: Mapping[str, Any]) -> Any:

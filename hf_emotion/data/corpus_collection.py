@@ -9,10 +9,11 @@ from typing import Any
 
 import datasets
 
+from ..suggestions import did_you_mean
 from .corpus import EmotionCorpus
 from .corpus_sets import CORPUS_SETS
 from .label_overrides import LabelOverrides, load_label_overrides
-from .loading import corpora_of_set, corpus_builder, corpus_facts, did_you_mean, list_corpora
+from .loading import corpora_of_set, corpus_builder, corpus_facts, list_corpora
 
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,6 @@ Augmentation draws at random what training sees; here the strength is fixed, so 
 
 from __future__ import annotations
 
-import difflib
 import io
 import math
 import zlib
@@ -18,6 +17,7 @@ import soundfile
 import soxr
 from scipy.signal import butter, sosfilt
 
+from ..suggestions import did_you_mean
 from .augmentation import Augmentation, check_augmentation
 from .noise import NoiseFiles, add_noise, pink_noise, white_noise
 
@@ -174,9 +174,7 @@ def _parsed(text: str) -> list[Condition]:
     name, _, number = text.partition(":")
     kind = KINDS.get(name)
     if kind is None:
-        close = difflib.get_close_matches(name, KINDS, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"There is no condition {name!r}.{hint} Known are {', '.join(KINDS)}.")
+        raise ValueError(f"There is no condition {name!r}. {did_you_mean(name, KINDS)}Known are {', '.join(KINDS)}.")
     if not number:
         return [Condition(name, value) for value in kind.values] or [Condition(name)]
     if kind.unit is None:

@@ -5,12 +5,10 @@ because in a bare checkout the folder is not part of the package; it works there
 """
 
 import contextlib
-import difflib
 import importlib.util
 import os
-import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 import datasets
 from datasets.naming import snakecase_to_camelcase
 
+from ..suggestions import did_you_mean
 from .corpus import Corpus, EmotionCorpus
 from .corpus_sets import CORPUS_SETS
 from .label_overrides import LabelOverrides, load_label_overrides, override_labels
@@ -189,25 +188,6 @@ def corpus_builder_class(name: str) -> type[EmotionCorpus]:
     if getattr(builder, "facts", None) is None or builder.facts.name != name:
         raise ValueError(f'{module.__file__}: {class_name}.facts must be a Corpus with name="{name}".')
     return builder
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """
-    A sentence for an error that proposes known names close to a wrong one; empty if none is close.
-
-    Example:
-
-    ```python
-    >>> from hf_emotion.data.loading import did_you_mean
-    >>> did_you_mean("CREMA-D", ["crema_d", "tess"])
-    "Did you mean 'crema_d'? "
-
-    ```
-    """
-    plain = {re.sub(r"[^a-z0-9]", "", word): word for word in known}
-    wanted = re.sub(r"[^a-z0-9]", "", name.lower())
-    close = [wanted] if wanted in plain else difflib.get_close_matches(wanted, plain, n=3, cutoff=0.7)
-    return f"Did you mean {' or '.join(repr(plain[match]) for match in close)}? " if close else ""
 
 
 def scripts_dir() -> Path:

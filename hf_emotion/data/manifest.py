@@ -1,12 +1,13 @@
 """Reading a manifest: the user's own table of recordings, `manifest.csv` or `manifest.jsonl`."""
 
 import csv
-import difflib
 import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
+
+from ..suggestions import did_you_mean
 
 
 logger = logging.getLogger(__name__)
@@ -112,11 +113,8 @@ def _check_columns(found: set[str], manifest: Path) -> None:
     unknown = sorted(found - set(MANIFEST_COLUMNS))
     for column in unknown:
         # A misspelt speaker_id must not turn into a corpus without speakers, whose random test set leaks.
-        close = difflib.get_close_matches(
-            column.strip().lower(), sorted(set(MANIFEST_COLUMNS) - found), n=1, cutoff=0.7
-        )
-        if close:
-            raise ValueError(f"{manifest} has a column {column!r}. Did you mean {close[0]!r}? Rename or remove it.")
+        if hint := did_you_mean(column, sorted(set(MANIFEST_COLUMNS) - found), cutoff=0.7):
+            raise ValueError(f"{manifest} has a column {column!r}. {hint}Rename or remove it.")
     missing = [column for column in REQUIRED_COLUMNS if column not in found]
     if missing:
         hint = " Separate columns by commas." if any(";" in column or "\t" in column for column in found) else ""

@@ -134,7 +134,7 @@ def _all_weights(
     goal = weighting.OBJECTIVES[objective](part.probabilities, part.labels)
     uniform = np.full(len(part.members), 1 / len(part.members))
     found = {"greedy": weighting.greedy_weights(goal), "mean": uniform, "vote": uniform}
-    if method == "weighted" or goal.is_smooth:
+    if method == "weighted" or isinstance(goal, weighting.SmoothObjective):
         found["weighted"] = weighting.optimise_weights(goal, num_restarts=num_restarts, seed=seed)
     return {name: found[name] for name in METHODS if name in found}
 

@@ -6,6 +6,7 @@ shape `(num_utterances,)` with class ids, `weights` of shape `(num_members,)` th
 
 from __future__ import annotations
 
+import abc
 from itertools import combinations
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ SMALLEST_PROBABILITY = 1e-15
 _NEGLIGIBLE_WEIGHT = 1e-6  # what the solver leaves of a member that it has no use for
 
 
-class Objective:
+class Objective(abc.ABC):
     """A score of the weighted sum of member probabilities, as a function of the weights.
 
     Args:
@@ -31,25 +32,28 @@ class Objective:
 
     name: ClassVar[str]
     higher_is_better: ClassVar[bool]
-    is_smooth: ClassVar[bool] = True
 
     def __init__(self, probabilities: np.ndarray, labels: np.ndarray):
         self.num_members = len(probabilities)
 
+    @abc.abstractmethod
     def value(self, weights: np.ndarray) -> float:
         """Score of these weights."""
-        raise NotImplementedError
-
-    def gradient(self, weights: np.ndarray) -> np.ndarray:
-        """Derivative of the score by each weight; smooth objectives only."""
-        raise NotImplementedError
 
     def loss(self, weights: np.ndarray) -> float:
         """The score, turned so that lower is better."""
         return -self.value(weights) if self.higher_is_better else self.value(weights)
 
 
-class LogLoss(Objective):
+class SmoothObjective(Objective):
+    """A score that a solver can follow, because it has a derivative everywhere."""
+
+    @abc.abstractmethod
+    def gradient(self, weights: np.ndarray) -> np.ndarray:
+        """Derivative of the score by each weight."""
+
+
+class LogLoss(SmoothObjective):
     r"""Mean negative log probability of the true class, convex in the weights:
     `-1/N sum_i log(sum_m w_m p_m(y_i | x_i))`.
 
@@ -77,7 +81,7 @@ class LogLoss(Objective):
         return -(self.of_true_class / np.maximum(weights @ self.of_true_class, SMALLEST_PROBABILITY)).mean(axis=1)
 
 
-class SoftMacroF1(Objective):
+class SoftMacroF1(SmoothObjective):
     r"""Macro-F1 of expected counts, a smooth stand-in for macro-F1.
 
     With `p_ic = sum_m w_m p_m(c | x_i)`, sharpened to `q_ic = p_ic^s / sum_k p_ik^s`, the expected counts of class c,
@@ -139,7 +143,6 @@ class MacroF1(Objective):
 
     name = "macro_f1"
     higher_is_better = True
-    is_smooth = False
 
     def __init__(self, probabilities: np.ndarray, labels: np.ndarray):
         super().__init__(probabilities, labels)
@@ -159,7 +162,7 @@ def optimise_weights(objective: Objective, *, num_restarts: int = 8, seed: int =
     starts compete as well, so the result is never worse than the best single member or the plain mean.
 
     Args:
-        objective ([`Objective`]): A smooth objective on validation predictions.
+        objective ([`SmoothObjective`]): What to optimise, on validation predictions.
         num_restarts (`int`, *optional*, defaults to 8): Random starts in addition, uniform over the simplex.
         seed (`int`, *optional*, defaults to 0): Seed of the random starts.
 
@@ -167,7 +170,7 @@ def optimise_weights(objective: Objective, *, num_restarts: int = 8, seed: int =
         `np.ndarray` of shape `(num_members,)`: The weights.
 
     Raises:
-        ValueError: The objective is not smooth.
+        ValueError: The objective is not a smooth one.
 
     Example:
 
@@ -178,7 +181,7 @@ def optimise_weights(objective: Objective, *, num_restarts: int = 8, seed: int =
 
     ```
     """
-    if not objective.is_smooth:
+    if not isinstance(objective, SmoothObjective):
         raise ValueError(
             f"{objective.name} changes in steps, so a solver cannot follow it. Use method 'greedy', or the objective "
             f"{SoftMacroF1.name!r} with method 'weighted'."
@@ -195,7 +198,7 @@ def optimise_weights(objective: Objective, *, num_restarts: int = 8, seed: int =
     return candidates[int(np.argmin(losses))]
 
 
-def _descend(objective: Objective, start: np.ndarray) -> np.ndarray:
+def _descend(objective: SmoothObjective, start: np.ndarray) -> np.ndarray:
     """End of one descent, on the simplex exactly; the start where the solver got lost."""
     sign = -1.0 if objective.higher_is_better else 1.0
     found = minimize(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 
 # In the folder of a run: the test parts, and the validation parts where something was fitted on them.
@@ -70,7 +71,9 @@ def predictions_table(
     """
     if (logits is None) == (probabilities is None):
         raise ValueError("Pass either `logits` or `probabilities`, not both and not neither.")
-    scores = _softmax(np.asarray(logits, dtype=np.float64)) if probabilities is None else np.asarray(probabilities)
+    if probabilities is None:
+        probabilities = softmax(np.asarray(logits, dtype=np.float64), axis=-1)
+    scores = np.asarray(probabilities)
     frame = pd.DataFrame(metadata).reindex(columns=list(METADATA_COLUMNS)).reset_index(drop=True)
     if scores.shape != (len(frame), len(classes)) or len(labels) != len(frame):
         raise ValueError(
@@ -241,8 +244,3 @@ def _check_ratings(frame, name):
                 f"{frame['utterance_id'].iloc[int(bad.argmax())]!r}. A model predicts every utterance, and unknown "
                 "ratings are NaN."
             )
-
-
-def _softmax(logits):
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)

@@ -1,6 +1,5 @@
 """The corpora of an experiment: named, loaded, labelled and split as its arguments say."""
 
-import difflib
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from ..data.splits import resolve_strategy, split_corpus
 from ..data.splits.split_info import SplitInfo, describe_split, parameters_with_a_say
 from ..data.text_embeddings import add_text_embeddings
 from ..emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS
+from ..suggestions import did_you_mean
 from .segments import segment_parts
 
 
@@ -69,10 +69,9 @@ def requested_corpora(data_args: DataArguments) -> list[CorpusArguments]:
         raise ValueError(f"`corpora` is empty: name corpora ({', '.join(list_corpora())}) or sets ({_sets()}).")
     known = {*list_corpora(), MANIFEST}
     if unknown := sorted({corpus.name for corpus in requested} - known):
-        close = difflib.get_close_matches(unknown[0], sorted(known | set(CORPUS_SETS)), n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
-            f"Unknown corpora {unknown}.{hint} Known are {', '.join(sorted(known))} and the sets {_sets()}."
+            f"Unknown corpora {unknown}. {did_you_mean(unknown[0], sorted(known | set(CORPUS_SETS)))}Known are "
+            f"{', '.join(sorted(known))} and the sets {_sets()}."
         )
     keys = Counter((corpus.name, corpus.data_dir if corpus.name == MANIFEST else None) for corpus in requested)
     if repeated := [name for (name, _), count in keys.items() if count > 1]:

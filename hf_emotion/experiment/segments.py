@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
+from scipy.special import softmax
 
 from ..data.segmentation import check_segmentation, segment_dataset
 
@@ -125,5 +126,4 @@ class FilesOfRows:
         logits = np.asarray(logits)
         if self._first is None:
             return logits
-        shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-        return self.mean(shifted / shifted.sum(axis=-1, keepdims=True))
+        return self.mean(softmax(logits.astype(np.float64), axis=-1))

@@ -7,7 +7,6 @@ writes to `<output_dir>/<step_name>` and, unless it names a model, starts from t
 """
 
 import argparse
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 from transformers import HfArgumentParser
 
 from ..arguments import CorpusArguments, DataArguments, EmotionTrainingArguments, ModelArguments, RunArguments
+from ..suggestions import did_you_mean
 
 
 _GROUPS: Any = (ModelArguments, DataArguments, RunArguments, EmotionTrainingArguments)
@@ -104,13 +104,8 @@ def _read_yaml(path: str) -> dict[str, Any]:
     known = sorted({item.name for group in _GROUPS for item in fields(group) if item.init})
     for scope, allowed in ((values, {*known, "steps"}), *((step, set(known)) for step in steps)):
         for name in sorted(set(scope) - allowed, key=str):
-            raise ValueError(f"{path} has the unknown field {name!r}.{_hint(str(name), known)}")
+            raise ValueError(f"{path} has the unknown field {name!r}. {did_you_mean(str(name), known)}".rstrip())
     return values
-
-
-def _hint(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 class _ArgumentParser(HfArgumentParser):
@@ -127,7 +122,7 @@ def _parse_step(values: dict[str, Any], flags: Sequence[str], *, is_first: bool,
     if unknown:
         flag = next((word for word in unknown if word.startswith("-")), unknown[0])
         options = [option for action in parser._actions for option in action.option_strings]
-        raise ValueError(f"Unknown argument {flag!r}.{_hint(flag, options)}")
+        raise ValueError(f"Unknown argument {flag!r}. {did_you_mean(flag, options)}`--help` lists all fields.")
     parsed = vars(namespace)
     on_command_line = _flag_names(parser, flags)
     if several and (expansion := sorted(set(on_command_line) & set(_EXPANSION))):

@@ -7,10 +7,11 @@ NaN in a distribution or a rating. A batch in which all are missing gives 0, wit
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
+
+from ..suggestions import did_you_mean
 
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def loss_class(name: str) -> type[nn.Module]:
     ```
     """
     if name not in LOSSES:
-        close = difflib.get_close_matches(name, LOSSES, n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join(list_losses())}."
-        raise ValueError(f"There is no loss {name!r}; {hint}")
+        raise ValueError(
+            f"There is no loss {name!r}. {did_you_mean(name, LOSSES)}Choose one of {', '.join(list_losses())}."
+        )
     return getattr(importlib.import_module(f"{__name__}.{name}"), LOSSES[name])
 
 
@@ -111,9 +112,10 @@ def load_loss(name: str, **options) -> nn.Module:
     chosen = loss_class(name)
     parameters = inspect.signature(chosen).parameters
     if unknown := sorted(set(options) - set(parameters)):
-        close = difflib.get_close_matches(unknown[0], parameters, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(parameters) or 'none'}."
-        raise ValueError(f"The loss {name!r} has no option {unknown[0]!r}; {hint}")
+        raise ValueError(
+            f"The loss {name!r} has no option {unknown[0]!r}. {did_you_mean(unknown[0], parameters)}It has "
+            f"{', '.join(parameters) or 'none'}."
+        )
     required = [key for key, parameter in parameters.items() if parameter.default is inspect.Parameter.empty]
     if absent := [key for key in required if key not in options]:
         raise ValueError(f"The loss {name!r} needs the option {absent[0]!r}.")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
-from .inputs import check_class_ids, full_precision, label_distributions, mean_of_known
-from .label_smoothing import check_smoothing, smooth_distributions
+from .inputs import check_class_ids
+from .soft_label_cross_entropy import SoftLabelCrossEntropyLoss
 
 
-class CrossEntropyLoss(nn.Module):
+class CrossEntropyLoss(SoftLabelCrossEntropyLoss):
     """
     Cross entropy of class ids: `-sum_j y_j log softmax(z)_j`, where y is the smoothed one-hot label.
 
@@ -38,16 +37,7 @@ class CrossEntropyLoss(nn.Module):
 
     label_kinds = ("class_ids",)
 
-    def __init__(self, label_smoothing: float = 0.0, smoothing: str = "szegedy"):
-        super().__init__()
-        check_smoothing(label_smoothing, smoothing)
-        self.label_smoothing = label_smoothing
-        self.smoothing = smoothing
-
     def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Mean over the utterances with a label, for logits `(batch_size, num_classes)` and ids `(batch_size,)`."""
         check_class_ids(logits, labels)
-        logits = full_precision(logits)
-        distributions, is_known = label_distributions(logits, labels)
-        targets = smooth_distributions(distributions, self.label_smoothing, self.smoothing)
-        return mean_of_known(-(targets * logits.log_softmax(-1)).sum(-1), is_known)
+        return self.mean_over_known(logits, labels)

@@ -47,6 +47,10 @@ class SoftLabelCrossEntropyLoss(nn.Module):
     def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Mean over the utterances with a label; logits and labels have the shape `(batch_size, num_classes)`."""
         check_same_shape(logits, labels, "distributions over the classes")
+        return self.mean_over_known(logits, labels)
+
+    def mean_over_known(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Mean over the utterances with a label, which is a class id or a distribution."""
         logits = full_precision(logits)
         distributions, is_known = label_distributions(logits, labels)
         targets = smooth_distributions(distributions, self.label_smoothing, self.smoothing)

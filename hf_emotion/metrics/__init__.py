@@ -5,11 +5,12 @@ The name of a metric is its key in `METRICS`, its file name, and the key of its 
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ..suggestions import did_you_mean
 
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def metric_path(name: str) -> Path:
     ```
     """
     if name not in METRICS:
-        close = difflib.get_close_matches(name, METRICS, n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join(list_metrics())}."
-        raise ValueError(f"There is no metric {name!r}; {hint}")
+        raise ValueError(
+            f"There is no metric {name!r}. {did_you_mean(name, METRICS)}Choose one of {', '.join(list_metrics())}."
+        )
     return Path(__file__).with_name(METRICS[name])
 
 

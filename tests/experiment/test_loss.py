@@ -144,7 +144,7 @@ class TestChecks:
     @pytest.mark.parametrize(
         ("loss", "options", "message"),
         [
-            ("focal", {"gama": 1}, "no option 'gama'; did you mean 'gamma'"),
+            ("focal", {"gama": 1}, "no option 'gama'. Did you mean 'gamma'"),
             ("focal", {"weights": [1, 1]}, "2 class weights for 3 classes"),
             ("class_balanced_cross_entropy", {"weighting": "x"}, "Choose one of sample, class"),
         ],

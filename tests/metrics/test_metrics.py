@@ -76,9 +76,9 @@ def test_evaluate_load_reads_the_file_without_a_network(name, evaluate_cache):
 
 
 def test_unknown_metric_is_refused_with_a_suggestion():
-    with pytest.raises(ValueError, match=r"no metric 'macro_f'; did you mean .*macro_f1"):
+    with pytest.raises(ValueError, match=r"no metric 'macro_f'. Did you mean .*macro_f1"):
         load_metric("macro_f")
-    with pytest.raises(ValueError, match="choose one of accuracy"):
+    with pytest.raises(ValueError, match="Choose one of accuracy"):
         load_metric("xyz")
 
 

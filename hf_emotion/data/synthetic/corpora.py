@@ -11,7 +11,6 @@ Results on them say nothing about people.
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import json
 import logging
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
+from ...suggestions import did_you_mean
 from .recording_conditions import RecordingConditions, impulse_responses, record
 from .speech_synthesis import SYNTHESIS_RATE, Delivery, Sentence, synthesize
 from .vocal_cues import EMOTION_CUES
@@ -212,9 +212,8 @@ def _checked_names(corpora: Iterable[str] | None) -> list[str]:
     names = list(SYNTHETIC_CORPORA) if corpora is None else [corpora] if isinstance(corpora, str) else list(corpora)
     for name in names:
         if name not in SYNTHETIC_CORPORA:
-            close = difflib.get_close_matches(name, SYNTHETIC_CORPORA, n=1, cutoff=0.4)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"unknown synthetic corpus {name!r}: choose from {list(SYNTHETIC_CORPORA)}.{hint}")
+            hint = did_you_mean(name, SYNTHETIC_CORPORA, cutoff=0.4)
+            raise ValueError(f"Unknown synthetic corpus {name!r}. {hint}Known are {', '.join(SYNTHETIC_CORPORA)}.")
     return names
 
 

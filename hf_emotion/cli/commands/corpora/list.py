@@ -69,7 +69,7 @@ def list_all(
 
 
 def _check(what: str, value: str | None, known: Iterable[str]) -> None:
-    from hf_emotion.data.loading import did_you_mean
+    from hf_emotion.suggestions import did_you_mean
 
     words = sorted(known)
     if value is not None and value.lower() not in {word.lower() for word in words}:
