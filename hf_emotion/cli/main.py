@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from .commands.benchmark import benchmark_app
 from .commands.calibrate import calibrate
 from .commands.compare import compare
 from .commands.corpora import corpora_app
@@ -59,6 +60,7 @@ app.command(context_settings=_FORWARD)(evaluate)
 app.command(context_settings=_FORWARD)(train)
 app.command()(ensemble)
 app.add_typer(corpora_app, name="corpora")
+app.add_typer(benchmark_app, name="benchmark")
 app.command()(compare)
 app.command()(calibrate)
 app.command(context_settings=_FORWARD)(robustness)

@@ -1,0 +1,1 @@
+"""Benchmarks of papers: protocols, grids of cells that survive kills, tables beside the paper's, submissions."""

@@ -1,0 +1,66 @@
+"""`hf-emotion benchmark run`; on several devices, `accelerate launch -m hf_emotion benchmark run ...`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hf_emotion.benchmark.protocol import FrozenEncoderProtocol, Protocol, load_protocol, protocol_files
+
+
+if TYPE_CHECKING:
+    from hf_emotion.benchmark.frozen_encoders import RunSummary
+
+
+def protocol_named(name: str) -> Any:
+    """A protocol of this package by its name, or any by the path of its file."""
+    return load_protocol(protocol_files().get(name, Path(name)))
+
+
+def run(
+    protocol: Annotated[str, typer.Argument(help="Name of a protocol, see `benchmark list`, or a YAML file.")],
+    output_dir: Annotated[
+        Path | None, typer.Option("--output_dir", help="Folder of the results; outputs/<protocol> by default.")
+    ] = None,
+    corpora_dir: Annotated[
+        Path, typer.Option("--corpora_dir", file_okay=False, help="Folder with the archive of each corpus in NAME/.")
+    ] = Path("corpora"),
+    label_dir: Annotated[
+        Path | None,
+        typer.Option("--label_dir", file_okay=False, help="Folder `data` of EMO-SUPERB-submission, with its labels."),
+    ] = None,
+    checkpoint_dir: Annotated[
+        Path | None, typer.Option("--checkpoint_dir", file_okay=False, help="Checkpoints that S3PRL downloads.")
+    ] = None,
+    feature_dir: Annotated[
+        Path | None, typer.Option("--feature_dir", help="Where features are kept; by default in the output folder.")
+    ] = None,
+    systems: Annotated[list[str] | None, typer.Option("--system", help="Only this one; may be repeated.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--setting", help="Only this one; may be repeated.")] = None,
+    seeds: Annotated[list[int] | None, typer.Option("--seed", help="Instead of the protocol's; may repeat.")] = None,
+    batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Clips per batch of a frozen encoder.")] = 8,
+    dtype: Annotated[str, typer.Option("--dtype", help="Of features on disk: float32, or float16.")] = "float32",
+) -> None:
+    """Measure the systems of a protocol on its settings. Stop it any time: it goes on where it stopped."""
+    chosen: Protocol = protocol_named(protocol).selected(systems, settings, seeds)
+    folder = output_dir or Path("outputs") / chosen.name
+    if not isinstance(chosen, FrozenEncoderProtocol):
+        raise ValueError(f"{chosen.name} is not of the kind frozen_encoders.")
+    from hf_emotion.benchmark.frozen_encoders import Folders, run_frozen_encoders
+
+    folders = Folders(folder, corpora_dir, label_dir, feature_dir, checkpoint_dir)
+    _report(run_frozen_encoders(chosen, folders, extraction_batch_size=batch_size, dtype=dtype), folder, protocol)
+
+
+def _report(summary: RunSummary, folder: Path, protocol: str) -> None:
+    from accelerate import PartialState
+
+    if PartialState().is_main_process:
+        typer.echo(f"{summary.num_trained} cells trained, {summary.num_finished} were finished before: {folder}")
+        typer.echo(f"hf-emotion benchmark table {protocol} {folder}")
+        for name, reason in summary.failures.items():
+            typer.secho(f"Left out: {name}: {reason}", err=True, fg=typer.colors.RED)
+    if summary.failures:
+        raise typer.Exit(1)
