@@ -1,6 +1,6 @@
 """`python -m hf_emotion` is the command line, also for `accelerate launch -m hf_emotion benchmark run ...`."""
 
-from .cli.main import app
+from hf_emotion.cli.main import app
 
 
 if __name__ == "__main__":

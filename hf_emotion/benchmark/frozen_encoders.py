@@ -171,6 +171,8 @@ def _columns(protocol: FrozenEncoderProtocol, folders: Folders, summary: RunSumm
                 parts: Any = load_corpus(setting.corpus, data_dir=data_dir)
                 corpora[key] = datasets.concatenate_datasets(list(parts.values()))
             data, rows = setting_on_corpus(setting, corpora[key], folders.labels)
+            for fold in data.folds:
+                data.class_weights(fold)  # each class must be in the training part
         except (OSError, ValueError) as error:
             logger.error("%s cannot be run and is left out: %s", setting.name, error)
             summary.failures[setting.name] = str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,10 +49,24 @@ def run(
     folder = output_dir or Path("outputs") / chosen.name
     if not isinstance(chosen, FrozenEncoderProtocol):
         raise ValueError(f"{chosen.name} is not of the kind frozen_encoders.")
+    from hf_emotion.scripts.cpu_processes import start_cpu_processes
+
+    start_cpu_processes()
+    _log_progress()
     from hf_emotion.benchmark.frozen_encoders import Folders, run_frozen_encoders
 
     folders = Folders(folder, corpora_dir, label_dir, feature_dir, checkpoint_dir)
     _report(run_frozen_encoders(chosen, folders, extraction_batch_size=batch_size, dtype=dtype), folder, protocol)
+
+
+def _log_progress() -> None:
+    import transformers
+    from accelerate import PartialState
+
+    level = logging.INFO if PartialState().is_main_process else logging.ERROR
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.WARNING, force=True)
+    logging.getLogger("hf_emotion").setLevel(level)
+    transformers.utils.logging.disable_progress_bar()
 
 
 def _report(summary: RunSummary, folder: Path, protocol: str) -> None:
