@@ -47,9 +47,10 @@ def fixtures_dir() -> Path:
     return _shared_folder("fixtures")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def one_thread():
-    """As in the processes that a test starts: the number of threads decides in which order a CPU adds."""
+    """As in the processes that a test starts: the number of threads decides in which order a CPU adds. Modules use it
+    as a whole, `pytestmark = pytest.mark.usefixtures("one_thread")`, so that their fixtures do as well."""
     import torch
 
     num_threads = torch.get_num_threads()

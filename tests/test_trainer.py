@@ -24,13 +24,7 @@ from hf_emotion.trainer import EmotionTrainer, leaves_parameters_unused
 from .tiny_training import LABELS, NO_RANDOMNESS, losses_of, tiny_collator, tiny_model, tiny_trainer, write_corpora
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Sums do not depend on the number of cores, and tiny matrices are not divided among them."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

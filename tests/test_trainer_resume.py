@@ -21,13 +21,7 @@ OPTIONS = {"max_steps": NUM_STEPS, "per_device_train_batch_size": 8}
 OPTIONS_OF_TWO = {"max_steps": NUM_STEPS, "per_device_train_batch_size": 4}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Sums do not depend on the number of cores, and tiny matrices are not divided among them."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

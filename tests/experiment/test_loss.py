@@ -23,12 +23,7 @@ OF_CLASS_IDS = [name for name in list_losses() if "class_ids" in label_kinds(nam
 OF_VOTES = [name for name in list_losses() if "distributions" in label_kinds(name)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def ballot(**counts):
