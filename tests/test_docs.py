@@ -8,6 +8,7 @@ import pytest
 from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
 from typer.testing import CliRunner
 
+from hf_emotion.benchmark.protocol import load_protocol
 from hf_emotion.cli.main import app
 from hf_emotion.data.loading import list_corpora, load_corpus
 from hf_emotion.experiment.steps import load_experiment
@@ -81,6 +82,22 @@ def test_the_experiments_of_the_readme_are_valid(tmp_path):
     steps = load_experiment(["--config", str(tmp_path / "mine.yaml")])
     assert [step.training.output_dir for step in steps] == ["outputs/mine/mixture", "outputs/mine/transfer"]
     assert steps[1].model.model_name_or_path == "outputs/mine/mixture"
+
+
+def test_the_protocol_of_the_readme_is_valid(tmp_path):
+    (tmp_path / "mine.yaml").write_text(blocks("yaml")[-1])
+    protocol = load_protocol(tmp_path / "mine.yaml")
+    assert [setting.corpus for setting in protocol.settings] == ["emodb"]
+
+
+def test_commands_of_the_benchmark_section_have_their_options():
+    section = README.split("## Benchmarks")[1].split("##")[0].replace("\\\n", " ")
+    commands = re.findall(r"^hf-emotion (benchmark [a-z]+)(.*)$", section, flags=re.MULTILINE)
+    assert {command.split()[1] for command, _ in commands} >= {"run", "table", "analysis", "layers", "export", "publish"}
+    for command, rest in commands:
+        help_text = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).output
+        for option in re.findall(r"--[a-z_]+", rest):
+            assert option in help_text, (command, option)
 
 
 def test_layout_names_what_exists_and_every_module():
