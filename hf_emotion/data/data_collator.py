@@ -63,6 +63,8 @@ def minimum_input_samples(config: PreTrainedConfig) -> MinimumSamples:
     config = getattr(config, "encoder_config", config)
     if config.model_type == "wav2vec2-bert":  # two frames of a filter bank
         return MinimumSamples(_FILTER_BANK_WINDOW + _FILTER_BANK_HOP, 1)
+    if getattr(config, "is_self_contained", False):  # one of `hf_emotion.models.encoders`
+        return MinimumSamples(config.minimum_samples, config.minimum_samples)
     if not hasattr(config, "conv_kernel"):
         nested = [value for value in vars(config).values() if hasattr(value, "conv_kernel")]
         if not nested:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from transformers import (
+    CONFIG_MAPPING,
     AutoFeatureExtractor,
     PreTrainedModel,
     SeamlessM4TFeatureExtractor,
@@ -14,11 +15,15 @@ from transformers import (
 )
 from transformers.configuration_utils import PreTrainedConfig
 from transformers.feature_extraction_sequence_utils import SequenceFeatureExtractor
+from transformers.utils import FEATURE_EXTRACTOR_NAME
+from transformers.utils.hub import has_file
 
 from ..adapters import add_adapter, train_head_only
 from ..arguments import DataArguments, ModelArguments
 from ..data.text_embeddings import embedding_size
 from ..models.classifier import build_classifier, classifier_config, load_classifier, request_mask
+from ..models.speech_emotion.encoding_speech_emotion import is_self_contained
+from ..models.speech_emotion.pooling_speech_emotion import warn_of_constant_pooling
 
 
 HEAD_ONLY = "head_only"
@@ -40,15 +45,35 @@ def prepare_model(model_args: ModelArguments, data_args: DataArguments, labels: 
     overrides, source = model_args.overrides, model_args.model_name_or_path
     fields = speech_emotion_fields(model_args, data_args)
     if source is None:
-        model = build_classifier(classifier_config(str(model_args.config_name), labels, fields, **overrides))
+        config = classifier_config(str(model_args.config_name), labels, fields, **overrides)
+        _check_has_head(config)
+        model = build_classifier(config)
     else:
         if not Path(source).is_dir() and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
             raise FileNotFoundError(
                 f"There is no folder {source} to start from, and it is no Hub id. If it is the output of another "
                 "experiment, run that first."
             )
+        if fields is None:
+            _check_has_head(_config_of(source))
         model = load_classifier(source, labels, fields, **overrides)
     return prepare_parameters(model, model_args)
+
+
+def _config_of(source: str) -> PreTrainedConfig:
+    """The config of a checkpoint, as a plain one where transformers does not know its type."""
+    fields, _ = PreTrainedConfig.get_config_dict(source)
+    if fields.get("model_type") in CONFIG_MAPPING:
+        return CONFIG_MAPPING[fields["model_type"]]()
+    return PreTrainedConfig()
+
+
+def _check_has_head(config: PreTrainedConfig) -> None:
+    if is_self_contained(config):
+        raise ValueError(
+            f"{config.model_type} is an encoder without a classifier of its own: set `speech_emotion_config`, for "
+            "example {layer_selection: weighted, pooling: attention}."
+        )
 
 
 def speech_emotion_fields(model_args: ModelArguments, data_args: DataArguments) -> dict[str, Any] | None:
@@ -83,6 +108,8 @@ def speech_emotion_fields(model_args: ModelArguments, data_args: DataArguments) 
 
 def prepare_parameters(model: Any, model_args: ModelArguments) -> Any:
     """Expand, freeze and adapt. Works on the meta device. Returns the model, or the `peft.PeftModel` around it."""
+    if model.config.model_type == "speech_emotion":
+        warn_of_constant_pooling(model.config)
     if model_args.expand_num_copies:
         if not hasattr(model, "expand_blocks"):
             raise ValueError(
@@ -116,17 +143,21 @@ def prepare_parameters(model: Any, model_args: ModelArguments) -> Any:
 
 
 def prepare_feature_extractor(model_args: ModelArguments, model: PreTrainedModel) -> SequenceFeatureExtractor:
-    """The extractor of the checkpoint, or for a model from scratch one that normalises each clip."""
+    """
+    The extractor of the checkpoint, or for a model from scratch one that normalises each clip. Encoders of
+    `hf_emotion.models.encoders` read waveforms as they are, unless their checkpoint has an extractor.
+    """
     encoder_config: Any = getattr(model.config, "encoder_config", model.config)
-    if model_args.model_name_or_path:
-        extractor = AutoFeatureExtractor.from_pretrained(model_args.model_name_or_path)
+    source, reads_raw_waveforms = model_args.model_name_or_path, is_self_contained(encoder_config)
+    if source and (not reads_raw_waveforms or has_file(source, FEATURE_EXTRACTOR_NAME)):
+        extractor = AutoFeatureExtractor.from_pretrained(source)
     elif encoder_config.model_type == "whisper":
         extractor = WhisperFeatureExtractor(feature_size=encoder_config.num_mel_bins)
     elif encoder_config.model_type == "wav2vec2-bert":
         num_bins = encoder_config.feature_projection_input_dim // 2  # two frames are stacked
         extractor = SeamlessM4TFeatureExtractor(feature_size=num_bins, num_mel_bins=num_bins, stride=2)
     else:
-        extractor = Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True)
+        extractor = Wav2Vec2FeatureExtractor(do_normalize=not reads_raw_waveforms, return_attention_mask=True)
     request_mask(extractor, model.config.model_type)
     return extractor
 
@@ -150,4 +181,5 @@ def meta_classifier(
     origin = start_config or str(model_args.config_name or model_args.model_name_or_path)
     fields = speech_emotion_fields(model_args, data_args)
     config = classifier_config(origin, labels, fields, **model_args.overrides)
+    _check_has_head(config)
     return prepare_parameters(build_classifier(config, device="meta"), model_args)

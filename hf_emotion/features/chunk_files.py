@@ -103,7 +103,8 @@ def write_chunk(folder: Path, clips: Sequence[str], arrays: Mapping[str, np.ndar
     Args:
         folder (`Path`): Folder of the chunks.
         clips (`Sequence[str]`): Hashes of the clips' audio.
-        arrays (`Mapping[str, np.ndarray]`): Arrays of type float16, float32 or int32, one row per clip.
+        arrays (`Mapping[str, np.ndarray]`): Arrays of type float16, float32 or int32, one row per clip; only `frames`
+            has `num_frames` rows of each of its layers for a clip.
 
     Returns:
         `Path`: The file.

@@ -13,7 +13,6 @@ from transformers import PreTrainedModel
 from ..data.data_collator import EmotionDataCollator, minimum_input_samples
 from ..data.segmentation import load_segment
 from ..models.speech_emotion.encoding_speech_emotion import encode
-from .encoder_identity import is_own_encoder
 from .layer_statistics import clip_covariances, clip_means, clip_variances
 from .waveform_statistics import WaveformStatistics
 
@@ -47,6 +46,7 @@ class ClipEncoder:
             all pairs of layers.
         dtype (`np.dtype`): Of the statistics.
         batch_size (`int`): Clips per batch.
+        frame_layers (`Sequence[int]`, *optional*): Hidden states of which all frames are kept as well.
     """
 
     encoder: PreTrainedModel
@@ -57,6 +57,7 @@ class ClipEncoder:
     second_moments: str | None
     dtype: np.dtype
     batch_size: int
+    frame_layers: Sequence[int] = ()
     padding: PaddingCount = field(default_factory=PaddingCount)
 
     def __post_init__(self):
@@ -83,11 +84,11 @@ class ClipEncoder:
 
         Returns:
             `dict[str, np.ndarray]`: `means` `(num_clips, num_states, hidden_size)`, `num_frames` `(num_clips,)` and,
-            where asked for, `variances` of the shape of `means` or `covariances` `(num_clips, num_pairs,
-            hidden_size)`.
+            where asked for, `variances` of the shape of `means`, `covariances` `(num_clips, num_pairs, hidden_size)`,
+            or `frames` `(num_rows, hidden_size)`: for each clip, one layer after the other.
 
         Raises:
-            ValueError: A statistic is not finite, or layers differ in shape; the message names the clip.
+            ValueError: A statistic is not finite; the message names the clip.
         """
         # neighbours in length share a batch, so that little of it is padding
         by_length = sorted(range(len(waveforms)), key=lambda clip: len(waveforms[clip]))
@@ -96,7 +97,10 @@ class ClipEncoder:
             clips = by_length[start : start + self.batch_size]
             for clip, states in zip(clips, self._states([waveforms[clip] for clip in clips]), strict=True):
                 found[clip] = self._statistics_of(states, utterance_ids[clip])
-        return {name: np.stack([found[clip][name] for clip in range(len(waveforms))]) for name in found[0]}
+        join = {"frames": np.concatenate}
+        return {
+            name: join.get(name, np.stack)([found[clip][name] for clip in range(len(waveforms))]) for name in found[0]
+        }
 
     @torch.no_grad()
     def _states(self, waveforms: Sequence[np.ndarray]) -> list[list[torch.Tensor]]:
@@ -107,23 +111,13 @@ class ClipEncoder:
         mask = batch["attention_mask"].to(self.encoder.device)
         self.padding.num_valid += int(mask.sum())
         self.padding.num_padded += mask.numel() - int(mask.sum())
-        states, num_frames = self._encoded(inputs.to(self.encoder.device, self.encoder.dtype), mask)
-        if len({state.shape for state in states}) > 1:
-            raise ValueError(
-                f"The hidden states of {type(self.encoder).__name__} have different shapes, "
-                f"{sorted({tuple(state.shape) for state in states})}, so that no average of them exists."
-            )
+        inputs = inputs.to(self.encoder.device, self.encoder.dtype)
+        encoded = encode(self.encoder, inputs, mask, wants_hidden_states=True)
+        states: Sequence[torch.Tensor] = encoded.hidden_states or ()
         if self.normalize_layers:
             states = [torch.nn.functional.layer_norm(state, state.shape[-1:]) for state in states]
+        num_frames = encoded.valid.sum(dim=-1).tolist()
         return [[state[row, :count] for state in states] for row, count in enumerate(num_frames)]
-
-    def _encoded(self, inputs: torch.Tensor, mask: torch.Tensor) -> tuple[Sequence[torch.Tensor], list[int]]:
-        if is_own_encoder(self.encoder):
-            outputs = self.encoder(inputs, attention_mask=mask, output_hidden_states=True)
-            num_frames: Any = self.encoder._get_feat_extract_output_lengths
-            return outputs.hidden_states, num_frames(mask.sum(dim=-1)).tolist()
-        encoded = encode(self.encoder, inputs, mask, wants_hidden_states=True)
-        return encoded.hidden_states or (), encoded.valid.sum(dim=-1).tolist()
 
     def _statistics_of(self, states: Sequence[torch.Tensor], utterance_id: str) -> dict[str, np.ndarray]:
         statistics = {"means": clip_means(states)}
@@ -131,6 +125,8 @@ class ClipEncoder:
             statistics["variances"] = clip_variances(states)
         if self.second_moments == "pairs":
             statistics["covariances"] = clip_covariances(states)
+        if self.frame_layers:
+            statistics["frames"] = torch.cat([states[layer].float() for layer in self.frame_layers])
         with np.errstate(over="ignore"):  # an overflow is reported below
             arrays = {name: value.cpu().numpy().astype(self.dtype) for name, value in statistics.items()}
         for name, array in arrays.items():

@@ -8,18 +8,16 @@ import json
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 
 from ..models.speech_emotion import SpeechEmotionForSequenceClassification
-from ..models.speech_emotion.encoding_speech_emotion import build_encoder, encoder_of
+from ..models.speech_emotion.encoding_speech_emotion import build_encoder, encoder_of, is_self_contained
 from ..models.speech_emotion.loading_speech_emotion import load_encoder
 
 
 # Fields of a config that change no hidden state.
 _IRRELEVANT = {"_name_or_path", "architectures", "auto_map", "dtype", "id2label", "label2id", "transformers_version"}
 _KEY_LENGTH = 16  # hexadecimal digits
-# These models take a mask and return all hidden states by themselves; `encode` is for those of transformers.
-_OWN_ENCODERS = f"{__name__.split('.')[0]}.models.encoders."
 
 
 def load_frozen_encoder(source: str | PreTrainedModel, revision: str | None = None) -> PreTrainedModel:
@@ -43,24 +41,16 @@ def load_frozen_encoder(source: str | PreTrainedModel, revision: str | None = No
             raise ValueError(f"revision={revision!r} applies to loading, but a loaded model was passed.")
         if isinstance(source, SpeechEmotionForSequenceClassification):
             return source.speech_encoder
-        return source if is_own_encoder(source) else _evened_out(encoder_of(source))
-    from ..models import encoders as encoders  # registers what transformers lacks
-
-    config = AutoConfig.from_pretrained(source, revision=revision)
-    if config.model_type == "speech_emotion":
+        return _evened_out(encoder_of(source))
+    if AutoConfig.from_pretrained(source, revision=revision).model_type == "speech_emotion":
         return SpeechEmotionForSequenceClassification.from_pretrained(source, revision=revision).speech_encoder
-    if type(config).__module__.startswith(_OWN_ENCODERS):
-        return AutoModel.from_pretrained(source, revision=revision)
     return _evened_out(encoder_of(load_encoder(source, revision=revision)))
 
 
-def is_own_encoder(encoder: PreTrainedModel) -> bool:
-    """Whether an encoder is one of `hf_emotion.models.encoders`."""
-    return type(encoder).__module__.startswith(_OWN_ENCODERS)
-
-
 def _evened_out(stock: PreTrainedModel) -> PreTrainedModel:
-    """A copy with the modules that leave padding out."""
+    """A copy with the modules that leave padding out, unless the encoder does so by itself."""
+    if is_self_contained(stock.config):
+        return stock
     with torch.random.fork_rng(devices=[]):  # its first weights, which are replaced, cost the caller no random numbers
         encoder = build_encoder(copy.deepcopy(stock.config))
     encoder = encoder.to(dtype=stock.dtype)  # type: ignore[call-arg]

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import AutoFeatureExtractor, PreTrainedModel, Wav2Vec2FeatureExtractor
 
+from ..models.speech_emotion.encoding_speech_emotion import is_self_contained
 from .audio_rows import audio_digest, audio_rows
 from .chunk_files import delete_unfinished, list_chunks, write_atomically, write_chunk
 from .clip_encoding import ClipEncoder
-from .encoder_identity import encoder_identity, encoder_origin, is_own_encoder, load_frozen_encoder, settings_key
+from .encoder_identity import encoder_identity, encoder_origin, load_frozen_encoder, settings_key
 from .feature_cache import SETTINGS_FILE, ExtractionReport, FeatureCache, add_utterances
 from .waveform_statistics import WaveformStatistics
 
@@ -35,6 +37,9 @@ _FORMAT = 1  # of the files, and of the arithmetic behind them
 _LOCK_FILE = "extraction.lock"
 _CHOICES = {"dtype": ("float32", "float16"), "second_moments": (None, "layers", "pairs")}
 _DECODING_THREADS = 4
+# Frames of a file are collected in memory: estimated for the highest rate, of 10 ms per frame.
+_MAX_FRAME_BYTES = 256 << 20
+_FRAMES_PER_SECOND = 100
 _UNREADABLE = (OSError, TypeError, ValueError)
 
 
@@ -49,6 +54,7 @@ def extract_features(
     waveform_statistics: WaveformStatistics | None = None,
     normalize_layers: bool = False,
     second_moments: str | None = None,
+    frames: str | Sequence[int] | None = None,
     dtype: str = "float32",
     batch_size: int = 8,
     chunk_size: int = 128,
@@ -84,10 +90,15 @@ def extract_features(
         second_moments (`str`, *optional*): What to keep for exact std pooling besides: `"layers"` the variance of each
             layer, for heads on one layer, which doubles the space; `"pairs"` the covariances of all pairs of layers,
             for heads on any average of layers, which take (L + 2) / 2 times the space of the means.
+        frames (`str` or `Sequence[int]`, *optional*): Also keep all frames, for heads that are not linear before the
+            pooling: of the hidden states with these numbers (0 is the input of the first layer, -1 the last), or
+            `"all"`. Each takes `num_frames` times the space that it takes in the means: 125 times for 2.5 s through an
+            encoder with 50 frames per second.
         dtype (`str`, *optional*, defaults to `"float32"`): `"float32"`, or `"float16"` for half the space and a
             relative rounding error of up to 0.05 %.
         batch_size (`int`, *optional*, defaults to 8): Clips per batch of the encoder. 1 may be fastest on a CPU.
-        chunk_size (`int`, *optional*, defaults to 128): Clips per file: what a kill may cost.
+        chunk_size (`int`, *optional*, defaults to 128): Clips per file: what a kill may cost. With `frames`, a file
+            ends before it has 256 MB of them.
         device (`str` or `torch.device`, *optional*): That of the process by default.
 
     Returns:
@@ -135,6 +146,9 @@ def extract_features(
         "second_moments": second_moments,
         "dtype": dtype,
     }
+    frame_layers = _frame_layers(frames, frozen)
+    if frame_layers:  # features without frames are found under the key that they have always had
+        settings["frames"] = frame_layers
     clip_encoder = ClipEncoder(
         frozen,
         extractor,
@@ -144,6 +158,7 @@ def extract_features(
         second_moments=second_moments,
         dtype=np.dtype(dtype),
         batch_size=batch_size,
+        frame_layers=frame_layers,
     )
     folder = Path(cache_dir) / f"{frozen.config.model_type}-{settings_key(settings)}"
     origin = encoder_origin(encoder, revision)
@@ -174,8 +189,28 @@ def _check_sizes(batch_size: int, chunk_size: int, max_duration_seconds: float |
         raise ValueError(f"max_duration_seconds={max_duration_seconds} must be positive, or None for whole clips.")
 
 
+def _frame_layers(frames: str | Sequence[int] | None, encoder: PreTrainedModel) -> list[int]:
+    """Numbers of the hidden states whose frames are kept, in ascending order."""
+    if frames is None:
+        return []
+    config: Any = encoder.config
+    num_states = getattr(config, "num_hidden_states", config.num_hidden_layers + 1)
+    if frames == "all":
+        return list(range(num_states))
+    is_known = [
+        isinstance(layer, Integral) and not isinstance(layer, bool) and -num_states <= layer < num_states
+        for layer in frames
+    ]
+    if isinstance(frames, str) or not is_known or not all(is_known):
+        raise ValueError(
+            f'frames must be "all" or numbers of hidden states, of which {type(encoder).__name__} has 0 to '
+            f"{num_states - 1}, but is {frames!r}."
+        )
+    return sorted({int(layer) % num_states for layer in frames})
+
+
 def _feature_extractor(source: str | PreTrainedModel, encoder: PreTrainedModel, revision: str | None) -> Any:
-    if is_own_encoder(encoder):  # on waveforms as they are
+    if is_self_contained(encoder.config):  # on waveforms as they are
         return Wav2Vec2FeatureExtractor(do_normalize=False)
     if isinstance(source, PreTrainedModel):
         raise ValueError(
@@ -257,13 +292,30 @@ def _extract(
     for clips_of_chunk, loaded in zip(chunks, _loaded(clip_encoder, rows, first, chunks), strict=True):
         undecodable |= {c: str(w) for c, w in zip(clips_of_chunk, loaded, strict=True) if isinstance(w, Exception)}
         readable = {c: w for c, w in zip(clips_of_chunk, loaded, strict=True) if not isinstance(w, Exception)}
-        if readable:
-            ids = [names[first[clip]] for clip in readable]
-            write_chunk(folder, list(readable), clip_encoder.statistics(list(readable.values()), ids))
+        for part in _parts(readable, clip_encoder):
+            ids = [names[first[clip]] for clip in part]
+            write_chunk(folder, list(part), clip_encoder.statistics(list(part.values()), ids))
         num_written += len(readable)
         logger.info("Process %d: %d of %d clips extracted.", state.process_index, num_written, len(missing))
     totals = gather_object([(num_written, undecodable)])
     return sum(number for number, _ in totals), {c: reason for _, reasons in totals for c, reason in reasons.items()}
+
+
+def _parts(waveforms: dict[str, np.ndarray], clip_encoder: ClipEncoder) -> Iterator[dict[str, np.ndarray]]:
+    """The clips of a chunk, divided among several where their frames would not fit into memory."""
+    config: Any = clip_encoder.encoder.config
+    bytes_per_frame = len(clip_encoder.frame_layers) * config.hidden_size * clip_encoder.dtype.itemsize
+    bytes_per_sample = bytes_per_frame * _FRAMES_PER_SECOND / clip_encoder.feature_extractor.sampling_rate
+    part: dict[str, np.ndarray] = {}
+    size = 0.0
+    for clip, waveform in waveforms.items():
+        size += bytes_per_sample * len(waveform)
+        if part and size > _MAX_FRAME_BYTES:
+            yield part
+            part, size = {}, bytes_per_sample * len(waveform)
+        part[clip] = waveform
+    if part:
+        yield part
 
 
 def _loaded(

@@ -8,6 +8,8 @@ Sizes, for N clips, an encoder of L layers and H dimensions, and 2 (float16) or 
 - covariances of all pairs of layers: N x (L + 1)(L + 2) / 2 x H. A large encoder has 325 pairs, 13 times as many as
   means: 7442 x 325 x 1024 x 4 bytes = 9.9 GB for CREMA-D, or 5.0 GB in float16. A base encoder (L = 12, H = 768) has
   91 pairs: 2.1 GB in float32.
+- frames of K layers, T per clip: N x T x K x H. CREMA-D through a large encoder (T = 125 on average): 1.9 GB for one
+  layer in float16 or 3.8 GB in float32, and 47.6 GB or 95.3 GB for all 25.
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ import numpy as np
 import torch
 
 from .chunk_files import ChunkedRows, ChunkFile, list_chunks, write_atomically
+from .clip_frames import ClipFrames
 
 
 SETTINGS_FILE = "features.json"
 UTTERANCES_FILE = "utterances.json"
+_ARRAYS = ("means", "num_frames", "variances", "covariances", "frames")
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,9 @@ class FeatureCache(torch.utils.data.Dataset):
             hidden_size)`, with `second_moments="pairs"`, in the order of
             [`~hf_emotion.features.layer_statistics.clip_covariances`].
         num_frames ([`~hf_emotion.features.chunk_files.ChunkedRows`]): Frames of each clip.
+        frames ([`~hf_emotion.features.clip_frames.ClipFrames`], *optional*): `frames[i]` is an array `(num_layers,
+            num_frames, hidden_size)`, with the option `frames`. See [`padded_frames`] for batches.
+        frame_layers (`tuple[int, ...]`): The hidden states that `frames` holds, in its order.
         unreadable (`dict[str, str]`): Utterances that were left out, with the reason.
         settings (`dict`): Encoder, preprocessing and precision of these features.
         report ([`ExtractionReport`], *optional*): What the extraction did.
@@ -89,6 +96,8 @@ class FeatureCache(torch.utils.data.Dataset):
         stored = chunks[0].layouts
         self.variances = ChunkedRows("variances", chunks, places) if "variances" in stored else None
         self.covariances = ChunkedRows("covariances", chunks, places) if "covariances" in stored else None
+        self.frame_layers = tuple(self.settings.get("frames", ()))
+        self.frames = ClipFrames(chunks, places, len(self.frame_layers)) if self.frame_layers else None
 
     @classmethod
     def open(cls, folder: str | Path, verify: bool = True) -> FeatureCache:
@@ -138,6 +147,37 @@ class FeatureCache(torch.utils.data.Dataset):
         parts = f"means={self.means.shape}, dtype={self.means.dtype}, unreadable={len(self.unreadable)}"
         return f"FeatureCache({str(self.folder)!r}, {parts})"
 
+    def padded_frames(self, rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """
+        Frames of some clips, padded with zeros to the longest, such as a `DataLoader` needs them:
+        `DataLoader(range(len(cache)), batch_size=8, shuffle=True, collate_fn=cache.padded_frames)`.
+
+        Args:
+            rows (`Sequence[int]`, `slice` or mask): Which clips.
+
+        Returns:
+            `tuple[torch.Tensor, torch.Tensor]`: frames `(batch_size, num_layers, num_frames, hidden_size)` in the
+            precision in which they are stored, and a mask `(batch_size, num_frames)` that is `True` for frames of the
+            clip.
+
+        Raises:
+            ValueError: The cache has no frames.
+        """
+        if self.frames is None:
+            raise ValueError(
+                f"{self.folder} holds no frames. Extract them with `extract_features(..., frames=...)`, which takes "
+                '"all" or the numbers of some hidden states.'
+            )
+        numbers = np.asarray(rows, dtype=np.intp) if isinstance(rows, list) and not rows else rows
+        clips = [torch.from_numpy(self.frames[row]) for row in np.arange(len(self))[numbers]]
+        counts = torch.tensor([clip.shape[1] for clip in clips], dtype=torch.long)
+        longest = int(counts.max()) if clips else 0
+        dtype = torch.from_numpy(np.empty(0, self.frames.dtype)).dtype
+        frames = torch.zeros(len(clips), self.frames.num_layers, longest, self.frames.hidden_size, dtype=dtype)
+        for padded, clip in zip(frames, clips, strict=True):
+            padded[:, : clip.shape[1]] = clip
+        return frames, torch.arange(longest) < counts[:, None]
+
     def select(self, utterance_ids: Iterable[str]) -> FeatureCache:
         """
         The features of some utterances, such as those of a fold's training part, in the order given.
@@ -158,7 +198,7 @@ class FeatureCache(torch.utils.data.Dataset):
         rows = [row_of[utterance_id] for utterance_id in ids]
         selected = copy.copy(self)
         selected.utterance_ids = ids
-        for name in ("means", "num_frames", "variances", "covariances"):
+        for name in _ARRAYS:
             array = getattr(self, name)
             setattr(selected, name, None if array is None else array.select(rows))
         return selected

@@ -1,5 +1,6 @@
 """A corpus of generated noise and an encoder of a few thousand weights. Run as a script, it extracts the features of
-the one by the other: `python -m tests.features.small_corpus CORPUS_DIR CACHE_DIR [die_before|die_after NUMBER]`."""
+the one by the other: `python -m tests.features.small_corpus CORPUS_DIR CACHE_DIR [die_before|die_after NUMBER
+[FRAMES]]`."""
 
 import logging
 import os
@@ -78,5 +79,6 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
     if len(sys.argv) > 3:
         die_at_chunk(sys.argv[3], int(sys.argv[4]))
-    cache = extract(read_corpus(Path(sys.argv[1])), Path(sys.argv[2]))
+    options = {"frames": sys.argv[5]} if len(sys.argv) > 5 else {}
+    cache = extract(read_corpus(Path(sys.argv[1])), Path(sys.argv[2]), **options)
     print(cache.folder, len(cache), cache.report.num_cached, cache.report.num_extracted, flush=True)

@@ -1,5 +1,6 @@
 """A head behind the cache gives what it gives behind the encoder."""
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,7 @@ from hf_emotion.features.layer_statistics import average_layer_means, average_la
 from hf_emotion.features.waveform_statistics import WaveformStatistics
 from hf_emotion.models.encoders import ApcConfig, ApcModel
 from tests.features.small_corpus import EXTRACTOR, extract, write_corpus
-from tests.models.speech_emotion.tiny_encoders import ENCODERS, tiny_model
+from tests.models.speech_emotion.tiny_encoders import ENCODERS, SELF_CONTAINED, tiny_model
 
 
 # layer norm, group norm, a relative position bias, a convolution between frames, and frames averaged across the end
@@ -102,6 +103,23 @@ def test_encoders_that_transformers_lacks_read_raw_waveforms(corpus, tmp_path):
             states = apc(waveform, output_hidden_states=True).hidden_states
             means = torch.stack([state[0].mean(dim=0) for state in states])
             torch.testing.assert_close(torch.from_numpy(cache.means[row]), means, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("encoder", SELF_CONTAINED)
+def test_clips_that_are_too_short_for_a_frame_are_padded_with_silence_to_one(encoder, tmp_path):
+    model = learned(tiny_model(encoder, layer_selection="weighted"))
+    clips = torch.randn(3, 700, generator=torch.Generator().manual_seed(0))
+    audio = [
+        {"array": clip[:length].numpy(), "sampling_rate": 16_000}
+        for clip, length in zip(clips, (5, 160, 700), strict=True)
+    ]
+    rows = datasets.Dataset.from_dict({"utterance_id": ["a", "b", "c"], "audio": audio})
+    cache = extract_features(model, rows, tmp_path)
+    pooled = average_layer_means(torch.from_numpy(cache.means[:]), model.layer_weights.softmax(dim=-1))
+    with torch.no_grad():
+        expected = [model(clip[None, :length]).logits for clip, length in zip(clips, (5, 160, 700), strict=True)]
+        logits = model.classifier(model.projector(pooled))
+    torch.testing.assert_close(logits, torch.cat(expected), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.real_data

@@ -13,7 +13,7 @@ import os
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
@@ -22,6 +22,7 @@ from transformers.utils.generic import can_return_tuple
 from .filter_bank import clip_features, filter_bank_frames, frame_mask
 from .foreign_objects import inert_foreign_objects
 from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
+from .waveform_encoder import WaveformEncoderConfig
 
 
 logger = logging.get_logger(__name__)
@@ -30,7 +31,7 @@ _ENCODER_PARTS = ("post_extract_proj.", "encoder.")
 
 
 @strict
-class Decoar2Config(PreTrainedConfig):
+class Decoar2Config(WaveformEncoderConfig):
     r"""
     Configuration of a DeCoAR 2.0 model. The defaults are the published model (90 M parameters).
 
@@ -184,7 +185,8 @@ class Decoar2Model(PreTrainedModel):
 
     config_class = Decoar2Config
     main_input_name = "input_values"
-    base_model_prefix = "encoder"
+    _supports_sdpa = True
+    base_model_prefix = "decoar2"
     _no_split_modules = ["Decoar2Layer"]
 
     def __init__(self, config: Decoar2Config):

@@ -12,9 +12,11 @@ Statistics and derivatives of a clip never see padding. A clip shorter than a fr
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import can_return_tuple, maybe_autocast
+
+from .waveform_encoder import WaveformEncoderConfig
 
 
 SAMPLING_RATE = 16_000
@@ -233,7 +235,7 @@ def clip_features(
 
 
 @strict
-class FilterBankConfig(PreTrainedConfig):
+class FilterBankConfig(WaveformEncoderConfig):
     r"""
     Configuration of FBANK. The defaults are those of S3PRL's `fbank`, the baseline of EMO-SUPERB: 240 features.
 
@@ -270,6 +272,11 @@ class FilterBankConfig(PreTrainedConfig):
         """Number of features of a frame."""
         return self.num_mel_bins * (1 + self.num_deltas)
 
+    @property
+    def num_hidden_layers(self) -> int:
+        """There are none: the features are the only hidden state."""
+        return 0
+
 
 class FilterBankPreTrainedModel(PreTrainedModel):
     """What encoders on the filter bank share: waveforms in, a frame every 10 ms."""
@@ -284,7 +291,12 @@ class FilterBankPreTrainedModel(PreTrainedModel):
 class FilterBankModel(FilterBankPreTrainedModel):
     """
     FBANK: a log-mel filter bank with derivatives, normalised over each clip, in the place of an encoder. It has no
-    parameters. There is no checkpoint: build it from its config.
+    parameters, so that only what is behind it is trained. There is no checkpoint: build it from its config.
+
+    With `normalize=True`, every feature of every clip has the mean 0 and the standard deviation 1 over time: a head
+    behind mean or std pooling, as behind a cache of means, gets the same numbers for all clips and learns no more than
+    how frequent the classes are. Pool by attention or maximum, put a layer that is not linear in front of the mean, or
+    set `normalize=False`.
     """
 
     config: FilterBankConfig

@@ -19,7 +19,7 @@ import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import can_return_tuple
@@ -28,13 +28,14 @@ from .centred_spectrogram import NUM_FREQUENCIES, centred_features, centred_fram
 from .filter_bank import clip_features, filter_bank_frames, frame_mask
 from .foreign_objects import inert_foreign_objects
 from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
+from .waveform_encoder import WaveformEncoderConfig
 
 
 FEATURE_TYPES = ("mel", "linear", "fbank")
 
 
 @strict
-class MockingjayConfig(PreTrainedConfig):
+class MockingjayConfig(WaveformEncoderConfig):
     r"""
     Configuration of a Mockingjay or TERA model. The defaults are Mockingjay trained on 960 hours (85 M parameters);
     TERA (21 M) has `num_hidden_layers=3`.
@@ -218,7 +219,8 @@ class MockingjayModel(PreTrainedModel):
 
     config_class = MockingjayConfig
     main_input_name = "input_values"
-    base_model_prefix = "encoder"
+    _supports_sdpa = True
+    base_model_prefix = "mockingjay"
     _no_split_modules = ["MockingjayLayer"]
 
     def __init__(self, config: MockingjayConfig):

@@ -16,11 +16,11 @@ from huggingface_hub.dataclasses import strict
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.configuration_utils import PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
+from .waveform_encoder import WaveformEncoderConfig
 
 
 Lengths = TypeVar("Lengths", int, torch.Tensor)
@@ -36,7 +36,7 @@ _CHECKPOINT_FIXED = {"encoder_type": "cpc", "normMode": "layerNorm", "cpc_mode":
 
 
 @strict
-class ModifiedCpcConfig(PreTrainedConfig):
+class ModifiedCpcConfig(WaveformEncoderConfig):
     r"""
     Configuration of a [`ModifiedCpcModel`]. The defaults are those of the published model (1.84 M parameters).
 
@@ -86,6 +86,19 @@ class ModifiedCpcConfig(PreTrainedConfig):
     def inputs_to_logits_ratio(self) -> int:
         """Hop of the frames in samples."""
         return math.prod(_STRIDES)
+
+    @property
+    def num_hidden_states(self) -> int:
+        """Number of hidden states: the output of the convolutions and of the recurrent network."""
+        return 2
+
+    @property
+    def minimum_samples(self) -> int:
+        """Number of samples that give one frame."""
+        length = 1
+        for kernel, stride, padding in reversed(list(zip(_KERNELS, _STRIDES, _PADDINGS, strict=True))):
+            length = (length - 1) * stride + kernel - 2 * padding
+        return length
 
 
 class ModifiedCpcChannelNorm(nn.Module):
@@ -203,10 +216,10 @@ class ModifiedCpcModel(PreTrainedModel):
         """
         num_samples = None if attention_mask is None else attention_mask.long().sum(dim=-1)
         shortest = input_values.shape[-1] if num_samples is None else int(num_samples.min())
-        if shortest < self.minimum_samples:
+        if shortest < self.config.minimum_samples:
             raise ValueError(
-                f"A clip has {shortest} samples, but {type(self).__name__} needs {self.minimum_samples} for one "
-                "frame. Pad it with zeros (and set its `attention_mask` to 1 there), or leave it out."
+                f"A clip has {shortest} samples, but {type(self).__name__} needs {self.config.minimum_samples} for "
+                "one frame. Pad it with zeros (and set its `attention_mask` to 1 there), or leave it out."
             )
         frames = self.gEncoder(input_values, num_samples).transpose(1, 2)
         contexts = self.gAR(frames)
@@ -218,14 +231,6 @@ class ModifiedCpcModel(PreTrainedModel):
         return BaseModelOutput(
             last_hidden_state=contexts, hidden_states=(frames, contexts) if output_hidden_states else None
         )
-
-    @property
-    def minimum_samples(self) -> int:
-        """Number of samples that give one frame."""
-        length = 1
-        for kernel, stride, padding in reversed(list(zip(_KERNELS, _STRIDES, _PADDINGS, strict=True))):
-            length = (length - 1) * stride + kernel - 2 * padding
-        return length
 
     def _get_feat_extract_output_lengths(self, input_lengths: Lengths) -> Lengths:
         """Number of frames for a number of samples."""

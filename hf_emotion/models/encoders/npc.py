@@ -62,6 +62,11 @@ class NpcConfig(PredictiveCodingConfig):
                 f"of a kernel of {self.kernel_size}: raise `kernel_size`, or lower `mask_size` or `num_hidden_layers`."
             )
 
+    @property
+    def num_hidden_states(self) -> int:
+        """Number of hidden states: two for each block, and the sum that the codebooks read."""
+        return 2 * self.num_hidden_layers + 1
+
 
 class NpcBlock(nn.Module):
     """Two convolutions, over three frames and over one, with a residual connection behind the first block."""
@@ -86,9 +91,12 @@ class NpcBlock(nn.Module):
 
 
 def _normed(norm: nn.BatchNorm1d | None, frames: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """Batch norm whose statistics leave padded frames out."""
-    if norm is None or not norm.training:
-        return frames if norm is None else norm(frames)
+    """Batch norm whose statistics leave padded frames out; a frozen one keeps those that it has."""
+    if norm is None:
+        return frames
+    if not norm.training or not norm.weight.requires_grad:
+        mean, variance = norm.running_mean, norm.running_var
+        return nn.functional.batch_norm(frames, mean, variance, norm.weight, norm.bias, eps=norm.eps)
     normed = torch.zeros_like(frames.transpose(1, 2))
     normed[valid] = norm(frames.transpose(1, 2)[valid])
     return normed.transpose(1, 2)

@@ -17,11 +17,11 @@ from huggingface_hub.dataclasses import strict
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.configuration_utils import PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
+from .waveform_encoder import WaveformEncoderConfig
 
 
 Lengths = TypeVar("Lengths", int, torch.Tensor)
@@ -32,7 +32,7 @@ _LOWEST_NEW_BAND = 30.0
 
 
 @strict
-class PasePlusConfig(PreTrainedConfig):
+class PasePlusConfig(WaveformEncoderConfig):
     r"""
     Configuration of a [`PasePlusModel`]. The defaults are those of the published model (7.83 M parameters).
 

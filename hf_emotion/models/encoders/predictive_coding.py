@@ -9,12 +9,12 @@ import torch
 from huggingface_hub.dataclasses import strict
 from huggingface_hub.errors import StrictDataclassError
 from torch import nn
-from transformers import PreTrainedConfig
 from transformers import initialization as init
 
 from .filter_bank import FilterBankPreTrainedModel, clip_features
 from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
 from .vector_quantizer import GroupedVectorQuantizer, check_codebooks
+from .waveform_encoder import WaveformEncoderConfig
 
 
 # options of the filter bank that a checkpoint may name, with the only value that is computed here
@@ -28,7 +28,7 @@ _FILTER_BANK_OPTIONS = {
 
 
 @strict
-class PredictiveCodingConfig(PreTrainedConfig):
+class PredictiveCodingConfig(WaveformEncoderConfig):
     r"""
     Fields of [`ApcConfig`], [`VqApcConfig`] and [`NpcConfig`].
 
@@ -73,6 +73,11 @@ class PredictiveCodingConfig(PreTrainedConfig):
         if self.num_hidden_layers < 1:
             raise ValueError(f"`num_hidden_layers` must be at least 1, but is {self.num_hidden_layers}.")
         check_codebooks(self.code_sizes or [], self.codebook_sizes or [], self.hidden_size)
+
+    @property
+    def num_hidden_states(self) -> int:
+        """Number of hidden states: the filter bank that the first layer reads is none of them."""
+        return self.num_hidden_layers
 
 
 class PredictiveCodingModel(FilterBankPreTrainedModel):

@@ -20,11 +20,11 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.activations import ACT2FN
-from transformers.configuration_utils import PreTrainedConfig
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils.generic import can_return_tuple
 
 from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
+from .waveform_encoder import WaveformEncoderConfig
 
 
 Lengths = TypeVar("Lengths", int, torch.Tensor)
@@ -53,7 +53,7 @@ _FAIRSEQ_FIXED = {
 
 
 @strict
-class Wav2VecConfig(PreTrainedConfig):
+class Wav2VecConfig(WaveformEncoderConfig):
     r"""
     Configuration of a [`Wav2VecModel`]. The defaults are those of "wav2vec large" (32.5 M parameters).
 
@@ -128,11 +128,12 @@ class Wav2VecConfig(PreTrainedConfig):
     @property
     def receptive_field(self) -> int:
         """Number of samples that the feature extractor needs for one frame."""
-        samples, hop = 1, 1
-        for kernel, stride in zip(self.conv_kernel, self.conv_stride, strict=True):
-            samples += (kernel - 1) * hop
-            hop *= stride
+        samples = 1
+        for kernel, stride in zip(reversed(self.conv_kernel), reversed(self.conv_stride), strict=True):
+            samples = (samples - 1) * stride + kernel
         return samples
+
+    minimum_samples = receptive_field
 
 
 class Wav2VecGroupNorm(nn.Module):

@@ -2,7 +2,8 @@
 
 from transformers import AutoConfig, AutoModelForAudioClassification
 
-from .. import exhubert as exhubert  # registers the encoder that transformers does not have
+from .. import encoders as encoders  # these two register the encoders that transformers does not have
+from .. import exhubert as exhubert
 from .configuration_speech_emotion import SpeechEmotionConfig
 from .modeling_speech_emotion import SpeechEmotionForSequenceClassification, SpeechEmotionOutput
 

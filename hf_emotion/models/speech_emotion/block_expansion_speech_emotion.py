@@ -18,7 +18,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel, initialization
 
-from .encoding_speech_emotion import LAYER_LISTS, encoder_layers, even_out_modules
+from .encoding_speech_emotion import LAYER_LISTS, encoder_layers
+from .masked_modules_speech_emotion import even_out_modules
 
 
 _ENCODER = "speech_encoder."

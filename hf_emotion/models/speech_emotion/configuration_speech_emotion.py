@@ -25,7 +25,9 @@ class SpeechEmotionConfig(PreTrainedConfig):
         encoder_config (`dict` or [`~transformers.PreTrainedConfig`], *optional*):
             Config of the encoder, with its `model_type`: `"hubert"`, `"exhubert"`, `"wav2vec2"`,
             `"wav2vec2-conformer"`, `"wav2vec2-bert"`, `"wavlm"`, `"data2vec-audio"`, `"unispeech"`, `"unispeech-sat"`,
-            `"sew"`, `"sew-d"` or `"whisper"` (its encoder only). A default WavLM if `None`.
+            `"sew"`, `"sew-d"` or `"whisper"` (its encoder only), or an encoder that transformers does not have:
+            `"apc"`, `"vq_apc"`, `"npc"`, `"mockingjay"` (also TERA), `"decoar2"`, `"wav2vec"`, `"vq_wav2vec"`,
+            `"modified_cpc"`, `"pase_plus"` or `"filter_bank"`. A default WavLM if `None`.
         num_copies_per_layer (`list[int]`, *optional*):
             How many trained copies follow each encoder layer (backbone block expansion, see
             [`SpeechEmotionForSequenceClassification.expand_blocks`]): one non-negative integer per layer, or `None`
@@ -33,7 +35,8 @@ class SpeechEmotionConfig(PreTrainedConfig):
             here.
         layer_selection (`str` or `int`, *optional*, defaults to `"last"`):
             `"last"`, the index of one hidden state (0 is the input of the first layer, -1 the last), or `"weighted"`:
-            the average of all hidden states with learned softmax weights.
+            the average of all hidden states with learned softmax weights. Encoders that transformers does not have
+            say in their `forward` which states they return.
         normalize_layers (`bool`, *optional*, defaults to `False`):
             Whether a layer norm without parameters is applied to each hidden state before the weighted average.
         pooling (`str`, *optional*, defaults to `"mean"`):
@@ -144,14 +147,15 @@ class SpeechEmotionConfig(PreTrainedConfig):
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"`{name}` must be one of {', '.join(known)}, but is {getattr(self, name)!r}.")
-        selected, depth = self.layer_selection, self.num_hidden_layers
+        selected, num_states = self.layer_selection, self.num_hidden_states
         if isinstance(selected, str):
             if selected not in ("last", "weighted"):
                 raise ValueError(f'`layer_selection` must be "last", "weighted" or an integer, but is {selected!r}.')
-        elif isinstance(selected, bool) or not -depth - 1 <= selected <= depth:
+        elif isinstance(selected, bool) or not -num_states <= selected < num_states:
+            first = "the input of the first layer" if num_states > self.num_hidden_layers else "the first layer"
             raise ValueError(
-                f"`layer_selection` is {selected!r}, but the encoder has the hidden states 0 (the input of the first "
-                f"layer) to {depth}."
+                f"`layer_selection` is {selected!r}, but the encoder has the hidden states 0 ({first}) to "
+                f"{num_states - 1}."
             )
 
     def validate_dimensions(self):
@@ -186,8 +190,14 @@ class SpeechEmotionConfig(PreTrainedConfig):
 
     @property
     def num_hidden_layers(self) -> int:
-        """Number of layers of the encoder; it has one hidden state more."""
+        """Number of layers of the encoder."""
         return self.encoder_config.num_hidden_layers
+
+    @property
+    def num_hidden_states(self) -> int:
+        """Number of hidden states of the encoder: the input of its first layer and the output of each, unless its
+        config says otherwise."""
+        return getattr(self.encoder_config, "num_hidden_states", self.num_hidden_layers + 1)
 
     @property
     def pooled_size(self) -> int:

@@ -7,6 +7,9 @@
 - Padding: the result of a clip does not depend on the batch it is in. Group norms average over the valid frames only,
   convolutions between frames see zeros behind the last one, and SEW runs clips of one length at a time.
 - Short input: waveforms are zero-padded to the receptive field, spectrograms of Whisper to 30 s.
+
+Encoders that transformers does not have may do this themselves: their config says `is_self_contained`, how many
+hidden states they return (`num_hidden_states`) and how many samples they need (`minimum_samples`).
 """
 
 import contextlib
@@ -15,10 +18,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 from transformers import AutoModel, PreTrainedModel
-from transformers.models.wavlm.modeling_wavlm import WavLMAttention
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from .custom_encoders_speech_emotion import CUSTOM_ENCODERS
+from .masked_modules_speech_emotion import MaskedConv1d, MaskedGroupNorm, even_out_modules
 
 
 LAYER_LISTS = ("encoder.layers", "encoder.encoder.layer", "layers")
@@ -38,52 +41,9 @@ class EncodedSpeech:
     attentions: tuple[torch.Tensor, ...] | None = None
 
 
-class MaskedGroupNorm(nn.GroupNorm):
-    """Group norm with one channel per group whose statistics leave padded frames out.
-
-    `num_frames` `(batch_size,)` is set before each forward pass; with `None` it is a plain group norm. It stays until
-    the next one, since gradient checkpointing runs the module again in the backward pass.
-    """
-
-    num_frames: torch.Tensor | None = None
-
-    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        if self.num_frames is None:
-            return super().forward(hidden_states)
-        valid = _frame_mask(self.num_frames, hidden_states)
-        values = hidden_states.float()
-        count = valid.sum(dim=-1, keepdim=True)
-        centred = values - values.masked_fill(~valid, 0.0).sum(dim=-1, keepdim=True) / count
-        variance = centred.masked_fill(~valid, 0.0).square().sum(dim=-1, keepdim=True) / count
-        normed = centred * torch.rsqrt(variance + self.eps)
-        return (normed * self.weight[:, None].float() + self.bias[:, None].float()).to(hidden_states.dtype)
-
-
-class MaskedConv1d(nn.Conv1d):
-    """Convolution between frames that sees zeros instead of padded frames, as it does behind the end of a clip."""
-
-    num_frames: torch.Tensor | None = None
-
-    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        if self.num_frames is not None:
-            hidden_states = hidden_states.masked_fill(~_frame_mask(self.num_frames, hidden_states), 0.0)
-        return super().forward(hidden_states)
-
-
-class TimeFirstWavLMAttention(WavLMAttention):
-    """WavLM's attention on states that are stored frame by frame, which is how it reads them.
-
-    Of the clip by clip layout torch picks the kernel by `requires_grad` of the projections: freezing layers would
-    change the last bit of their outputs.
-    """
-
-    def forward(self, hidden_states: torch.Tensor, *args, **kwargs):
-        return super().forward(hidden_states.transpose(0, 1).contiguous().transpose(0, 1), *args, **kwargs)
-
-
-def _frame_mask(num_frames: torch.Tensor, hidden_states: torch.Tensor) -> torch.Tensor:
-    frames = torch.arange(hidden_states.shape[-1], device=hidden_states.device)
-    return (frames < num_frames.to(hidden_states.device)[:, None])[:, None, :]
+def is_self_contained(config) -> bool:
+    """Whether an encoder leaves padding out and returns all hidden states by itself."""
+    return getattr(config, "is_self_contained", False)
 
 
 def build_encoder(config) -> PreTrainedModel:
@@ -93,23 +53,9 @@ def build_encoder(config) -> PreTrainedModel:
     if config.model_type in CUSTOM_ENCODERS:
         return CUSTOM_ENCODERS[config.model_type][1]._from_config(config)
     encoder = AutoModel.from_config(config)
-    even_out_modules(encoder)
+    if not is_self_contained(config):
+        even_out_modules(encoder)
     return encoder
-
-
-def even_out_modules(encoder: PreTrainedModel) -> None:
-    """Give modules that look at padding, or at what is frozen, a forward pass that does not; their parameters and
-    names stay as they are."""
-    model_type = encoder.config.model_type
-    for name, module in encoder.named_modules():
-        if isinstance(module, nn.GroupNorm) and model_type != "exhubert":  # which has its own
-            module.__class__ = MaskedGroupNorm
-        is_depthwise = model_type == "wav2vec2-conformer" and name.endswith(".depthwise_conv")
-        is_positional = model_type == "data2vec-audio" and ".pos_conv_embed." in name
-        if isinstance(module, nn.Conv1d) and (is_depthwise or is_positional):
-            module.__class__ = MaskedConv1d
-        if isinstance(module, WavLMAttention):
-            module.__class__ = TimeFirstWavLMAttention
 
 
 def _tell_num_frames(encoder: PreTrainedModel, attention_mask: torch.Tensor | None) -> None:
@@ -142,8 +88,8 @@ def encoder_layers(encoder: PreTrainedModel) -> nn.ModuleList:
             if isinstance(layers, nn.ModuleList):
                 return layers
     raise ValueError(
-        f"{type(encoder).__name__} has no layers under {', '.join(LAYER_LISTS)}: its hidden states cannot be read. "
-        'Use `layer_selection="last"`, or another encoder.'
+        f"{type(encoder).__name__} has no layers under {', '.join(LAYER_LISTS)}, so that they can neither be read "
+        'nor expanded. Use `layer_selection="last"` without expansion, or another encoder.'
     )
 
 
@@ -171,9 +117,12 @@ def encode(
         [`EncodedSpeech`]: states at the frame rate of the encoder.
 
     Raises:
-        `ValueError`: if the mask has another shape than the input.
+        `ValueError`: if the mask has another shape than the input, or attentions are asked of an encoder that has none
+            to show.
     """
     inputs, attention_mask = _long_enough(encoder, inputs, _checked_mask(encoder, inputs, attention_mask))
+    if is_self_contained(encoder.config):
+        return _encode_by_itself(encoder, inputs, attention_mask, wants_hidden_states, **kwargs)
     if attention_mask is None or encoder.config.model_type not in _LOOKS_AT_PADDING:
         return _encode_together(encoder, inputs, attention_mask, wants_hidden_states, **kwargs)
     lengths = attention_mask.sum(dim=-1)
@@ -198,6 +147,24 @@ def _checked_mask(
             "for each sample or input frame of each clip."
         )
     return attention_mask.long()
+
+
+def _encode_by_itself(
+    encoder: PreTrainedModel,
+    inputs: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    wants_hidden_states: bool,
+    output_attentions: bool | None = None,
+    **kwargs,
+) -> EncodedSpeech:
+    if output_attentions:
+        raise ValueError(f"{type(encoder).__name__} returns no attention weights: leave out `output_attentions`.")
+    outputs = encoder(
+        inputs, attention_mask=attention_mask, output_hidden_states=wants_hidden_states, return_dict=True, **kwargs
+    )
+    last = outputs.last_hidden_state
+    valid = _valid_frames(encoder, inputs, attention_mask, last)
+    return EncodedSpeech(last, valid, outputs.hidden_states if wants_hidden_states else None)
 
 
 def _encode_together(
@@ -297,6 +264,8 @@ def _joined(parts: list[tuple[torch.Tensor, EncodedSpeech]]) -> EncodedSpeech:
 
 def minimum_samples(config) -> int:
     """Least number of samples for one frame behind a CNN on the waveform, and behind SEW's averaging."""
+    if is_self_contained(config):
+        return config.minimum_samples
     samples = getattr(config, "squeeze_factor", 1)
     for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
         samples = (samples - 1) * stride + kernel

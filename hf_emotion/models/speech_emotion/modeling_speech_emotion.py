@@ -22,7 +22,17 @@ from .configuration_speech_emotion import SpeechEmotionConfig
 from .encoding_speech_emotion import EncodedSpeech, build_encoder, encode, encoder_of
 from .loading_speech_emotion import StrictLoadingMixin, check_loading_info, load_encoder
 from .loss_speech_emotion import classification_loss, concordance_loss
-from .pooling_speech_emotion import TimePooling
+from .pooling_speech_emotion import TimePooling, warn_of_constant_pooling
+
+
+# Modules of the CNN in front, where they are not the `feature_extractor` that transformers has.
+_FEATURE_ENCODERS = {
+    "modified_cpc": ("gEncoder",),
+    "pase_plus": ("blocks",),
+    "vq_wav2vec": ("feature_extractor",),
+    "wav2vec": ("feature_extractor",),
+    "whisper": ("conv1", "conv2"),
+}
 
 
 @dataclass
@@ -109,8 +119,7 @@ class SpeechEmotionForSequenceClassification(BlockExpansionMixin, SpeechEmotionP
             append_copies(self.speech_encoder, config.num_copies_per_layer)
         self.main_input_name = self.speech_encoder.main_input_name
         if config.layer_selection == "weighted":
-            num_states = config.num_hidden_layers + 1
-            self.layer_weights = nn.Parameter(torch.ones(num_states) / num_states)
+            self.layer_weights = nn.Parameter(torch.ones(config.num_hidden_states) / config.num_hidden_states)
         self.pooling = TimePooling(config)
         self.conditioning = Conditioning(config)
         self.projector = _projector(config, self.conditioning.output_size)
@@ -176,6 +185,7 @@ class SpeechEmotionForSequenceClassification(BlockExpansionMixin, SpeechEmotionP
             config_fields["label2id"] = {label: index for index, label in enumerate(labels)}
         encoder = encoder_of(encoder)
         config = cls.config_class(encoder_config=encoder.config.to_dict(), **config_fields)
+        warn_of_constant_pooling(config)
         weights = {f"speech_encoder.{name}": value for name, value in encoder.state_dict().items()}
         model, info = cls.from_pretrained(
             None, config=config, state_dict=weights, dtype=encoder.dtype, output_loading_info=True
@@ -185,15 +195,15 @@ class SpeechEmotionForSequenceClassification(BlockExpansionMixin, SpeechEmotionP
         return model.to(encoder.device)
 
     def freeze_feature_encoder(self) -> None:
-        """Stop the gradients of the CNN in front of the encoder. Wav2Vec2-BERT, on filter banks, has none."""
-        if hasattr(self.speech_encoder, "feature_extractor"):
+        """Stop the gradients of the CNN in front of the encoder. Encoders on filter banks have none."""
+        own_modules = _FEATURE_ENCODERS.get(self.config.encoder_config.model_type, ())
+        for name in own_modules:
+            getattr(self.speech_encoder, name).requires_grad_(False)
+        if not own_modules and hasattr(self.speech_encoder, "feature_extractor"):
             self.speech_encoder.feature_extractor._freeze_parameters()
-        for name in ("conv1", "conv2"):  # Whisper's
-            if hasattr(self.speech_encoder, name):
-                getattr(self.speech_encoder, name).requires_grad_(False)
 
     def freeze_encoder(self) -> None:
-        """Freeze the whole encoder: only what is behind it is trained."""
+        """Freeze the whole encoder: only what is behind it is trained. A filter bank has nothing to freeze."""
         self.freeze_feature_encoder()
         self.speech_encoder.requires_grad_(False)
 

@@ -3,7 +3,10 @@
 
 import torch
 from torch import nn
+from transformers.utils import logging
 
+
+logger = logging.get_logger(__name__)
 
 _MIN_VARIANCE = 1e-9  # the square root has no gradient at the variance 0 of a single frame
 
@@ -17,6 +20,20 @@ def weighted_std(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Population standard deviation over frames, in the numerically safe two-pass form."""
     centred = states - weighted_mean(states, weights).unsqueeze(1)
     return weighted_mean(centred.square(), weights).clamp(min=_MIN_VARIANCE).sqrt()
+
+
+def warn_of_constant_pooling(config) -> None:
+    """Warn, once, where pooling leaves nothing of a filter bank with zero mean and unit variance over each clip."""
+    encoder_config = config.encoder_config
+    is_normalised = encoder_config.model_type == "filter_bank" and encoder_config.normalize
+    has_layer_norm = config.layer_selection == "weighted" and config.normalize_layers
+    if is_normalised and not has_layer_norm and config.pooling in ("mean", "std", "mean_std"):
+        logger.warning_once(
+            f'The filter bank has zero mean and unit variance over each clip, so that `pooling="{config.pooling}"` '
+            "gives the head the same numbers for every clip: it can learn no more than how frequent the classes are. "
+            'Use the pooling "attention", "attentive_statistics" or "max", or set `normalize=False` in the config of '
+            "the encoder."
+        )
 
 
 class TimePooling(nn.Module):

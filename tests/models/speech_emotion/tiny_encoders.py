@@ -58,6 +58,31 @@ ENCODERS = {
         "vocab_size": 8,
     },
 }
+# encoders that transformers does not have, which leave padding out and return all hidden states by themselves
+_FILTER_BANK = {"num_mel_bins": 8, "hidden_size": 16, "num_hidden_layers": 2, "dropout": 0.0}
+_BERT = {
+    "num_mel_bins": 8,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "hidden_dropout": 0.0,
+    "attention_dropout": 0.0,
+}
+_WAV2VEC = {"hidden_size": 8, "conv_kernel": (10, 8, 4), "conv_stride": (5, 4, 4), "aggregator_kernel": (2, 3)}
+SELF_CONTAINED = {
+    "filter_bank": {"model_type": "filter_bank", "num_mel_bins": 8, "num_deltas": 1},
+    "apc": {"model_type": "apc", **_FILTER_BANK},
+    "vq_apc": {"model_type": "vq_apc", **_FILTER_BANK, "codebook_sizes": (4,), "code_sizes": (16,)},
+    "npc": {"model_type": "npc", **_FILTER_BANK, "codebook_sizes": (4, 4), "code_sizes": (8, 8)},
+    "mockingjay": {"model_type": "mockingjay", **_BERT},
+    "mockingjay-pieces": {"model_type": "mockingjay", **_BERT, "max_frames": 7},
+    "decoar2": {"model_type": "decoar2", **_BERT, "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2},
+    "wav2vec": {"model_type": "wav2vec", **_WAV2VEC},
+    "vq_wav2vec": {"model_type": "vq_wav2vec", **_WAV2VEC, "codevector_dim": 8, "num_codevectors_per_group": 4},
+    "modified_cpc": {"model_type": "modified_cpc", "conv_channels": 16, "hidden_size": 16},
+    "pase_plus": {"model_type": "pase_plus", "hidden_size": 8, "conv_channels": (4,) * 8, "recurrent_size": 8},
+}
 NO_RANDOMNESS = {"hidden_dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0, "mask_time_prob": 0.0}
 
 
@@ -66,14 +91,15 @@ def tiny_model(encoder: str, encoder_fields: dict | None = None, **fields) -> Sp
     torch.manual_seed(0)
     sizes = {"classifier_proj_size": 6, "head_hidden_size": 6, "attention_pooling_size": 4, "num_labels": 3}
     sizes["initializer_range"] = 0.5  # logits around one, so that a tolerance of 1e-5 means something
-    config = SpeechEmotionConfig(encoder_config=ENCODERS[encoder] | (encoder_fields or {}), **(sizes | fields))
+    tiny = (ENCODERS | SELF_CONTAINED)[encoder]
+    config = SpeechEmotionConfig(encoder_config=tiny | (encoder_fields or {}), **(sizes | fields))
     return SpeechEmotionForSequenceClassification(config).eval()
 
 
 def padded_batch(encoder: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """Two clips, the second shorter, with their mask; and the second clip alone."""
     generator = torch.Generator().manual_seed(1)
-    family = ENCODERS[encoder]["model_type"]
+    family = (ENCODERS | SELF_CONTAINED)[encoder]["model_type"]
     name, shape, short = {
         "wav2vec2-bert": ("input_features", (2, 25, 8), 13),
         "whisper": ("input_features", (2, 8, 50), 21),
