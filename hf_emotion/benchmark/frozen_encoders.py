@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 from ..data.loading import load_corpus
 from ..evaluation.predictions import PREDICTIONS_FILE, VALIDATION_PREDICTIONS_FILE
 from ..features.chunk_files import write_atomically
-from ..features.encoder_identity import encoder_origin
+from ..features.encoder_identity import encoder_origin, weights_digest
 from ..features.extraction import extract_features
 from ..features.feature_cache import FeatureCache
 from ..features.waveform_statistics import WaveformStatistics
@@ -233,6 +233,7 @@ class _SystemOnSetting:
     ):
         self.protocol, self.system, self.encoder, self.extractor = protocol, system, encoder, extractor
         self.column, self.folders = column, folders
+        self.encoder_facts = self._encoder_facts()
         self.feature_dir = (folders.features or folders.output / "features") / column.setting.corpus
 
     def run(self, cells: Sequence[Cell], state: PartialState, batch_size: int, dtype: str) -> int:
@@ -321,9 +322,11 @@ class _SystemOnSetting:
             "protocol": self.protocol.name,
             "metric": self.protocol.metric,
             "corpus": column.setting.corpus,
+            "num_folds": len(data.folds),
             "classes": list(data.classes),
             "recipe": cell_recipe(self.protocol, column.setting, column.data),
-            "encoder": self._encoder_facts(),
+            "encoder": self.encoder_facts,
+            "waveform_statistics": vars(self._waveform_statistics(fold)) if self._normalises_by_fold() else None,
             "split": dict(zip(("train", "validation", "test"), fold.sizes, strict=True)),
             "layer_weights": head.state["layer_weights"].softmax(dim=-1).tolist(),
             "training": {
@@ -342,6 +345,7 @@ class _SystemOnSetting:
             **origin,
             "model_type": self.encoder.config.model_type,
             "num_parameters": self.encoder.num_parameters(),
+            "weights_sha256": weights_digest(self.encoder),
             "s3prl_checkpoint": self.system.s3prl_checkpoint,
             "do_normalize": getattr(self.extractor, "do_normalize", False),
         }

@@ -19,6 +19,8 @@ from .setting_data import FoldRows, SettingData
 
 
 _EVALUATION_BATCH = 512
+# On a CPU: what fits into its caches, and into memory that malloc reuses.
+_EVALUATION_BATCH_ON_CPU = 64
 
 
 @dataclass(frozen=True)
@@ -186,8 +188,8 @@ class _StackTraining:
     def _clip(self) -> None:
         """Clip the gradient of each head by itself, as `torch.nn.utils.clip_grad_norm_` would."""
         gradients = [parameter.grad for parameter in self.heads.parameters() if parameter.grad is not None]
-        squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in gradients])
-        scale = (self.recipe.max_grad_norm / (squares.sum(dim=0).sqrt() + 1e-6)).clamp(max=1)
+        norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
+        scale = (self.recipe.max_grad_norm / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1)
         for gradient in gradients:
             gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
 
@@ -209,7 +211,8 @@ class _StackTraining:
 
     @torch.no_grad()
     def _logits(self, head: nn.Module, rows: torch.Tensor) -> torch.Tensor:
-        return torch.cat([head(**self.features(part[None]))[0] for part in rows.split(_EVALUATION_BATCH)])
+        size = _EVALUATION_BATCH_ON_CPU if self.features.device.type == "cpu" else _EVALUATION_BATCH
+        return torch.cat([head(**self.features(part[None]))[0] for part in rows.split(size)])
 
     def _trained(self, index: int, seconds: float) -> TrainedHead:
         fold, losses, state = self.tasks[index].fold, self.validation_losses[index], self.best[index]

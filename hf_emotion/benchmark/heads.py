@@ -60,7 +60,7 @@ class HeadFeatures:
         found = {}
         for name, array in self._arrays.items():
             if isinstance(array, torch.Tensor):
-                values = array[flat.to(array.device)]
+                values = array.index_select(0, flat.to(array.device))  # twice as fast as array[flat]
             else:
                 values = torch.from_numpy(array[flat.cpu().numpy()]).to(self.device)
             found[name] = values.float().reshape(*rows.shape, *values.shape[1:])
@@ -118,8 +118,10 @@ class StackedHeads(nn.Module):
             pooled.append(_average(shares, means))
         if self.pooling in ("std", "mean_std"):
             pooled.append(_average(_pair_shares(shares), covariances).clamp(min=_MIN_VARIANCE).sqrt())
-        projected = torch.baddbmm(self.projector_bias[:, None], torch.cat(pooled, dim=-1), self.projector_weight.mT)
-        return torch.baddbmm(self.classifier_bias[:, None], projected, self.classifier_weight.mT)
+        # weights on the left, so that their gradients have their memory layout and need no copy
+        columns = torch.cat(pooled, dim=-1).mT
+        projected = torch.baddbmm(self.projector_bias[..., None], self.projector_weight, columns)
+        return torch.baddbmm(self.classifier_bias[..., None], self.classifier_weight, projected).mT
 
     def only(self, index: int) -> StackedHeads:
         """A stack with one of the heads; it shares memory with this one."""

@@ -76,13 +76,18 @@ class RunFacts:
         base_model, base_model_licence (`str`, *optional*): What training started from, and its licence.
         corpora (`Sequence[CorpusUse]`, *optional*): Training corpora and corpora used for testing only.
         report (`Mapping`, *optional*): What [`~hf_emotion.evaluation.report.evaluate_predictions`] returns.
+        setting_scores (`Mapping[str, Mapping]`, *optional*): For models of several classes per utterance, by setting
+            (corpus with a set of labels), what [`~hf_emotion.benchmark.scores.setting_scores`] returns, and `corpus`,
+            its name.
         evaluation_split (`str`, *optional*, defaults to `"test"`): Split the report is about.
+        is_encoder_frozen (`bool`, *optional*, defaults to `False`): Whether training changed the head alone.
         training (`Mapping[str, Any]`, *optional*): Named facts of the training for a table, such as `{"steps": 3000}`.
         command (`str`, *optional*): The exact command of the run.
         config_yaml (`str`, *optional*): The resolved configuration.
         environment (`Mapping[str, str]`, *optional*): Versions of Python and packages, and the device.
         figures (`Mapping[str, str]`, *optional*): Caption and path within the repository of each figure.
         limitations (`Sequence[str]`, *optional*): Further limitations, one sentence each.
+        citations (`Sequence[str]`, *optional*): BibTeX entries of what the model builds on.
         licence (`str`, *optional*): Hub licence identifier that overrides the derived one.
         sampling_rate (`int`, *optional*, defaults to 16000): Expected input rate in Hz.
         remote_code (`bool`, *optional*, defaults to `False`): Whether the repository carries its own modeling code.
@@ -99,13 +104,16 @@ class RunFacts:
     base_model_licence: str | None = None
     corpora: Sequence[CorpusUse] = ()
     report: Mapping[str, Any] | None = None
+    setting_scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     evaluation_split: str = "test"
+    is_encoder_frozen: bool = False
     training: Mapping[str, Any] = field(default_factory=dict)
     command: str | None = None
     config_yaml: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, str] = field(default_factory=dict)
     limitations: Sequence[str] = ()
+    citations: Sequence[str] = ()
     licence: str | None = None
     sampling_rate: int = 16_000
     remote_code: bool = False
@@ -168,12 +176,16 @@ def build_model_card(facts: RunFacts | Mapping[str, Any]) -> ModelCard:
         licence=licence,
         summary=text.summary(facts),
         results=text.results_table(facts),
+        setting_results=text.setting_table(facts),
+        setting_classes=text.setting_class_table(facts),
+        threshold=f"{1 / len(facts.classes):.4g}",
         dimension_results=text.dimension_table(facts),
         gender_results=text.gender_table(facts),
         gender_gap=text.gender_gap(facts),
         interval_note=text.interval_note(facts),
         corpora=text.corpora_table(facts),
         splits=text.splits_table(facts),
+        has_split_hashes=any(corpus.split.get("hash") for corpus in facts.corpora),
         limitations=text.limitations(facts, FEW_SPEAKERS),
         has_arousal_valence_classes=tuple(facts.classes) == AROUSAL_VALENCE_CLASSES,
     )
@@ -228,7 +240,7 @@ def _metadata(facts: RunFacts, licence: Licence) -> ModelCardData:
 
 def _metric_types(facts: RunFacts) -> list[str] | None:
     if facts.report is None:
-        return None
+        return ["f1"] if facts.setting_scores else None
     return ["recall", "f1", "accuracy", *(["ccc"] if facts.report["overall"].get("dimensions") else [])]
 
 
@@ -239,7 +251,18 @@ def _corpus_tags(corpora):
 def _eval_results(facts: RunFacts) -> list[EvalResult]:
     """One entry per corpus and score, and the mean UAR and CCC over corpora when there are several."""
     if facts.report is None:
-        return []
+        return [
+            _eval_result(
+                facts,
+                scores["corpus"],
+                setting,
+                "f1",
+                scores["macro_f1"],
+                metric_name="Multi-label macro-F1 (threshold 1/C)",
+                metric_args={"average": "macro", "threshold": round(1 / len(facts.classes), 6)},
+            )
+            for setting, scores in facts.setting_scores.items()
+        ]
     uses = {corpus.name: corpus for corpus in facts.corpora}
     results = []
     for name, part in facts.report["per_corpus"].items():

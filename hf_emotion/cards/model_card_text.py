@@ -22,7 +22,12 @@ def summary(facts: RunFacts) -> str:
         origin = f"[{name}](https://huggingface.co/{name})" if is_hub_id(facts.base_model) else f"`{name}`"
     trained = [corpus for corpus in facts.corpora if corpus.role == "train"]
     sentence = f"This model assigns speech to one of {len(facts.classes)} classes."
-    if origin:
+    if facts.setting_scores:
+        sentence = f"This model says which of {len(facts.classes)} emotions are heard in speech, one or several."
+    if origin and facts.is_encoder_frozen:
+        sentence += f" Its encoder is {origin} as it is; layer weights and head were trained"
+        sentence += f" on {_names(trained)}." if trained else "."
+    elif origin:
         sentence += f" It was fine-tuned from {origin}"
         sentence += f" on {_names(trained)}." if trained else "."
     elif trained:
@@ -33,6 +38,11 @@ def summary(facts: RunFacts) -> str:
         sentence += (
             f" On the {facts.evaluation_split} data its unweighted average recall{over} is "
             f"**{_with_interval(mean['value'], mean['interval'])} %** (chance: {_percent(mean['chance_level'])} %)."
+        )
+    for setting, scores in facts.setting_scores.items():
+        sentence += (
+            f" On the {facts.evaluation_split} data of {setting} its macro-F1 is "
+            f"**{_with_interval(scores['macro_f1'], scores['interval'])} %**."
         )
     return sentence
 
@@ -81,6 +91,39 @@ def results_table(facts: RunFacts) -> str:
         rows.append(["**mean of corpora**", f"**{uar}**", "", "", "", "", "", _percent(mean["chance_level"]), "", ""])
         rows.append(["all utterances", *_scores(facts.report["overall"])])
     return table(header, rows)
+
+
+def setting_table(facts: RunFacts) -> str:
+    """Scores of a model of several classes per utterance, one row per setting, in percent with intervals."""
+    if not facts.setting_scores:
+        return ""
+    genders = sorted({gender for scores in facts.setting_scores.values() for gender in scores["per_gender"]})
+    rows = [
+        [
+            setting,
+            _with_interval(scores["macro_f1"], scores["interval"]),
+            *(_percent(scores["per_gender"].get(gender)) for gender in genders),
+            _percent(scores["calibration_error"]),
+            scores["num_utterances"],
+        ]
+        for setting, scores in facts.setting_scores.items()
+    ]
+    return table(["setting", "macro-F1", *genders, "calibration error", "utterances"], rows)
+
+
+def setting_class_table(facts: RunFacts) -> str:
+    """F1, precision and recall of each class of a model of several classes per utterance, in percent."""
+    rows = [
+        [
+            setting,
+            f"`{name}`",
+            *(_percent(scores["per_class"][name][key]) for key in ("f1", "precision", "recall")),
+            scores["per_class"][name]["support"],
+        ]
+        for setting, scores in facts.setting_scores.items()
+        for name in facts.classes
+    ]
+    return table(["setting", "class", "F1", "precision", "recall", "utterances with it"], rows) if rows else ""
 
 
 def dimension_table(facts: RunFacts) -> str:

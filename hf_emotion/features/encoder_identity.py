@@ -67,7 +67,7 @@ def encoder_identity(encoder: PreTrainedModel) -> dict[str, Any]:
         encoder ([`~transformers.PreTrainedModel`]): The encoder, with its weights.
     """
     config = {name: value for name, value in encoder.config.to_dict().items() if name not in _IRRELEVANT}
-    return {"class": type(encoder).__name__, "config": config, "weights_sha256": _weights_digest(encoder)}
+    return {"class": type(encoder).__name__, "config": config, "weights_sha256": weights_digest(encoder)}
 
 
 def encoder_origin(source: str | PreTrainedModel, revision: str | None = None) -> dict[str, str | None]:
@@ -79,7 +79,8 @@ def encoder_origin(source: str | PreTrainedModel, revision: str | None = None) -
     return {"name_or_path": name, "commit": getattr(config, "_commit_hash", None)}
 
 
-def _weights_digest(encoder: PreTrainedModel) -> str:
+def weights_digest(encoder: PreTrainedModel) -> str:
+    """SHA-256 of names, types, shapes and values of all weights."""
     digest = hashlib.sha256()
     for name, tensor in sorted(encoder.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

@@ -346,3 +346,53 @@ def test_uneven_scores_are_limitations(facts, report):
 def test_reports_without_gaps_still_make_a_card(facts, report):
     facts.report = {name: value for name, value in report.items() if name != "fairness"}
     assert "works unevenly" not in build_model_card(facts).content
+
+
+SETTING_SCORES = {
+    "corpus": "crema_d",
+    "macro_f1": 0.5123,
+    "interval": [0.45, 0.55],
+    "per_gender": {"female": 0.52, "male": 0.49},
+    "calibration_error": 0.031,
+    "num_utterances": 120,
+    "per_class": {
+        "angry": {"f1": 0.6, "precision": 0.5, "recall": 0.75, "support": 40},
+        "sad": {"f1": 0.4246, "precision": 0.4, "recall": 0.45, "support": 60},
+    },
+}
+
+
+def test_several_classes_per_utterance_are_scored_by_setting():
+    facts = RunFacts(
+        model_id="me/hubert-crema-d",
+        classes=["angry", "sad"],
+        base_model="facebook/hubert-large-ll60k",
+        setting_scores={"CREMA-D": SETTING_SCORES},
+        is_encoder_frozen=True,
+        citations=["@inproceedings{someone2024}"],
+        licence="mit",
+    )
+    card = build_model_card(facts)
+    text = str(card)
+    assert "which of 2 emotions are heard in speech" in text
+    assert "Its encoder is [facebook/hubert-large-ll60k]" in text
+    assert "as it is; layer weights and head were trained." in text
+    assert "On the test data of CREMA-D its macro-F1 is **51.2 [45.0, 55.0] %**." in text
+    assert "| CREMA-D | 51.2 [45.0, 55.0] | 52.0 | 49.0 | 3.1 | 120 |" in text
+    assert "| CREMA-D | `sad` | 42.5 | 40.0 | 45.0 | 60 |" in text
+    assert "above chance, 1/C = 0.5" in text
+    assert "@inproceedings{someone2024}" in text
+    assert "UAR" not in text
+    assert card.data.metrics == ["f1"]
+    (result,) = card.data.eval_results
+    assert (result.dataset_name, result.metric_value) == ("CREMA-D", 0.5123)
+    assert "This model has not been evaluated" not in text
+
+
+def test_the_hash_of_a_split_is_explained_where_there_is_one(facts):
+    assert "its hash covers the sorted pairs" in str(build_model_card(facts))
+    split = {"name": "fold 1", "sizes": {"train": 3, "validation": 2, "test": 1}}
+    without = RunFacts(model_id="m", classes=["a", "b"], licence="mit", corpora=[{"name": "emodb", "split": split}])
+    text = str(build_model_card(without))
+    assert "| `emodb` | fold 1 | 3 | 2 | 1 |" in text
+    assert "its hash covers" not in text

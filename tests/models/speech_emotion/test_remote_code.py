@@ -45,13 +45,7 @@ EXTRACTORS = {
 EXPANDED = ("wavlm-large", "wav2vec2-bert", "whisper", "sew-d")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """As in the fresh process: the number of threads decides in which order a CPU adds."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -35,13 +35,7 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
 """
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As in the fresh process: the number of threads decides in which order a CPU adds."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def logits_of(model, batch) -> torch.Tensor:
