@@ -105,6 +105,8 @@ class HubAnswers:
         values = request.json()
         if request.user is None:
             raise HubError(401, "Invalid username or password.")
+        if values.get("type") == "space" and not values.get("sdk"):
+            raise HubError(400, "A Space needs an sdk")
         owner = values.get("organization") or request.user
         if owner != request.user:
             raise HubError(403, f"You don't have the rights to create a repository under the namespace {owner!r}")
@@ -320,9 +322,9 @@ def _ref(kind: str, name: str, sha: str) -> dict[str, str]:
     return {"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": sha}
 
 
-_API = r"/api/(?P<kind>models|datasets)/(?P<repo_id>[^/]+/[^/]+)"
-_FILES = r"/(?P<kind>datasets/)?(?P<repo_id>[^/]+/[^/]+?)"
-_OBJECT = r"/lfs/(?P<kind>models|datasets)/(?P<repo_id>[^/]+/[^/]+)/(?P<oid>[0-9a-f]{64})"
+_API = r"/api/(?P<kind>models|datasets|spaces)/(?P<repo_id>[^/]+/[^/]+)"
+_FILES = r"/(?P<kind>(?:datasets|spaces)/)?(?P<repo_id>[^/]+/[^/]+?)"
+_OBJECT = r"/lfs/(?P<kind>models|datasets|spaces)/(?P<repo_id>[^/]+/[^/]+)/(?P<oid>[0-9a-f]{64})"
 _REVISION = r"/(?P<revision>[^/]+)"
 _ROUTES: list[tuple[str, str, str]] = [
     ("GET", "/api/whoami-v2", "whoami"),

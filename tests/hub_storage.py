@@ -76,7 +76,7 @@ class Commit:
 class Repository:
     """A repository: its commits by their ids, and the branches and tags that point to them."""
 
-    kind: str  # "models" or "datasets"
+    kind: str  # "models", "datasets" or "spaces"
     repo_id: str
     private: bool
     branches: dict[str, str] = field(default_factory=dict)

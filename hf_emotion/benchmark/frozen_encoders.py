@@ -33,8 +33,9 @@ from .cells import Cell, finish_cell, read_cell
 from .head_training import HeadRecipe, HeadTask, TrainedHead, train_heads
 from .heads import HeadFeatures
 from .protocol import FrozenEncoderProtocol, FrozenSetting, FrozenSystem
+from .relabelling import read_relabelling
 from .scores import calibration_error_of, macro_f1_of, macro_f1_of_batches
-from .setting_data import FoldRows, SettingData, setting_on_corpus
+from .setting_data import FoldRows, SettingData, labelled_setting, setting_on_corpus
 from .soft_predictions import soft_predictions_table
 from .systems import load_system
 
@@ -56,6 +57,8 @@ class Folders:
         labels (`Path`, *optional*): EMO-SUPERB's folder `data` with label files.
         features (`Path`, *optional*): Features, by default `features` in `output`. They may be shared by benchmarks.
         checkpoints (`Path`, *optional*): Files that S3PRL downloads.
+        new_labels (`Path`, *optional*): Label files that were made again, for the one setting that is run; they are
+            trained on, and the published ones are tested on.
     """
 
     output: Path
@@ -63,6 +66,7 @@ class Folders:
     labels: Path | None = None
     features: Path | None = None
     checkpoints: Path | None = None
+    new_labels: Path | None = None
 
 
 @dataclass
@@ -111,8 +115,11 @@ def run_frozen_encoders(
         `failures`; the others are measured.
 
     Raises:
-        ValueError: The output folder holds cells that were measured in another way.
+        ValueError: The output folder holds cells that were measured in another way, or new labels are given for
+            several settings.
     """
+    if folders.new_labels is not None:
+        _check_takes_new_labels(protocol)
     datasets.disable_progress_bars()
     state = PartialState(cpu=not torch.accelerator.is_available())
     summary = RunSummary()
@@ -170,7 +177,7 @@ def _columns(protocol: FrozenEncoderProtocol, folders: Folders, summary: RunSumm
             if key not in corpora:
                 parts: Any = load_corpus(setting.corpus, data_dir=data_dir)
                 corpora[key] = datasets.concatenate_datasets(list(parts.values()))
-            data, rows = setting_on_corpus(setting, corpora[key], folders.labels)
+            data, rows = setting_on_corpus(setting, corpora[key], _labelled(setting, folders))
             for fold in data.folds:
                 data.class_weights(fold)  # each class must be in the training part
         except (OSError, ValueError) as error:
@@ -179,6 +186,29 @@ def _columns(protocol: FrozenEncoderProtocol, folders: Folders, summary: RunSumm
             continue
         columns.append(_Column(setting, data, corpora[key].select(rows)))
     return columns
+
+
+def _check_takes_new_labels(protocol: FrozenEncoderProtocol) -> None:
+    setting = protocol.settings[0]
+    if len(protocol.settings) > 1 or setting.label_folder is None or setting.split is not None:
+        raise ValueError(
+            "New labels are for one setting whose label files also give the folds, but the protocol has "
+            f"{', '.join(setting.name for setting in protocol.settings)}. Choose one: --setting NAME, of a protocol "
+            "such as emo_superb_code."
+        )
+
+
+def _labelled(setting: FrozenSetting, folders: Folders) -> SettingData | None:
+    """The setting as label files state it, None where its labels are those of the corpus."""
+    if setting.label_folder is None:
+        return None
+    if folders.labels is None:
+        raise ValueError(
+            f"{setting.name} takes its labels from the files of EMO-SUPERB. Say where they are: --label_dir, the "
+            "folder `data` of github.com/EMOsuperb/EMO-SUPERB-submission."
+        )
+    published = labelled_setting(setting, folders.labels)
+    return published if folders.new_labels is None else read_relabelling(published, folders.new_labels).setting()
 
 
 def _pending(
@@ -306,7 +336,9 @@ class _SystemOnSetting:
             ("test", fold.test, head.test, PREDICTIONS_FILE),
         )
         for part, rows, probabilities, file in parts:
-            table = soft_predictions_table(data.utterances.iloc[rows], data.labels[rows], probabilities, data.classes)
+            table = soft_predictions_table(
+                data.utterances.iloc[rows], data.labels_of(fold)[rows], probabilities, data.classes
+            )
             write_atomically(folder / file, table.to_parquet(index=False))
             scores[part] = {
                 "macro_f1": macro_f1_of(table),

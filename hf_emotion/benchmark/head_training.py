@@ -127,7 +127,7 @@ class _StackTraining:
     def __init__(self, features: HeadFeatures, data: SettingData, tasks: Sequence[HeadTask], recipe: HeadRecipe):
         self.features, self.tasks, self.recipe = features, tasks, recipe
         device = features.device
-        self.labels = torch.from_numpy(data.labels).float().to(device)
+        self.labels = [torch.from_numpy(data.labels_of(task.fold)).float().to(device) for task in tasks]
         self.losses = [
             ClassBalancedCrossEntropyLoss(data.class_weights(task.fold).tolist(), recipe.loss_weighting).to(device)
             for task in tasks
@@ -172,10 +172,10 @@ class _StackTraining:
         # folds differ by a few utterances: shorter last batches are filled up, and the filling has no loss
         rows = torch.from_numpy(np.stack([np.resize(batch, width) for batch in batches]))
         logits = self.heads(**self.features(rows))
-        rows = rows.to(self.labels.device)
+        rows = rows.to(self.features.device)
         loss = torch.stack(
             [
-                loss(logits[head, : len(batch)], self.labels[rows[head, : len(batch)]])
+                loss(logits[head, : len(batch)], self.labels[head][rows[head, : len(batch)]])
                 for head, (loss, batch) in enumerate(zip(self.losses, batches, strict=True))
             ]
         ).sum()  # no head has a part in another's loss
@@ -198,7 +198,7 @@ class _StackTraining:
         for index, task in enumerate(self.tasks):
             rows = torch.from_numpy(task.fold.validation)
             logits = self._logits(self.heads.only(index), rows)
-            loss = self.losses[index](logits, self.labels[rows.to(self.labels.device)]).item()
+            loss = self.losses[index](logits, self.labels[index][rows.to(self.features.device)]).item()
             if not math.isfinite(loss):
                 raise ValueError(
                     f"The validation loss of fold {task.fold.number}, seed {task.seed} is {loss} after epoch "

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..run_record import environment
 from .analysis import complete_seeds, tables_by_fold
 from .cells import CellResult, slug
 from .entries import Entry
@@ -87,6 +86,6 @@ def _entry(
         # a path says something on one machine only
         encoder=name if name and not Path(name).exists() else None,
         layer_weights={profile.setting: list(profile.shares) for profile in layer_profiles(results)},
-        facts={"date": date.isoformat(), "code": f"hf-emotion {environment()['hf-emotion']}"},
+        facts={"date": date.isoformat()},
     )
     return entry, predictions

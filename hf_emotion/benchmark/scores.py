@@ -7,6 +7,7 @@ as EMO-SUPERB does. Its training log shows something else, the mean of macro-F1 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -195,7 +196,7 @@ def _resampled(counts: Mapping[int, np.ndarray], num_resamples: int, generator: 
 
 def _exchanged_difference(a: np.ndarray, b: np.ndarray, swaps: np.ndarray) -> np.ndarray:
     """Score of b minus that of a when the units that `swaps` marks change sides; seeds are paired in turn."""
-    size = max(len(a), len(b))
+    size = math.lcm(len(a), len(b))  # so that each seed counts as often as the others of its side
     a, b = a[np.arange(size) % len(a)], b[np.arange(size) % len(b)]
     first = _weighted(1 - swaps, a) + _weighted(swaps, b)
     second = _weighted(1 - swaps, b) + _weighted(swaps, a)

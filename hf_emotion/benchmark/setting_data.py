@@ -6,8 +6,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,9 @@ class SettingData:
         labels (`np.ndarray` of shape `(num_utterances, num_classes)`): Soft labels, float64.
         folds (`tuple[FoldRows, ...]`): The folds.
         digest (`str`): Hash of what the labels and folds were read from.
+        fold_labels (`Mapping[int, np.ndarray]`, *optional*): Labels that replace `labels` in a fold, by its number:
+            where labels were made again, an utterance is trained on new ones and, in another fold, tested on the
+            published ones.
     """
 
     name: str
@@ -71,6 +74,7 @@ class SettingData:
     labels: np.ndarray
     folds: tuple[FoldRows, ...]
     digest: str
+    fold_labels: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -87,10 +91,14 @@ class SettingData:
                 return fold
         raise ValueError(f"{self.name} has the folds {[fold.number for fold in self.folds]}, but no fold {number}.")
 
+    def labels_of(self, fold: FoldRows) -> np.ndarray:
+        """Soft labels in a fold, shape `(num_utterances, num_classes)`."""
+        return self.fold_labels.get(fold.number, self.labels)
+
     def class_weights(self, fold: FoldRows) -> np.ndarray:
         """Weights by the effective number of training utterances of each class; see
         [`~hf_emotion.data.soft_labels.effective_number_weights`]."""
-        return effective_number_weights(self.truth[fold.train])
+        return effective_number_weights(threshold_labels(self.labels_of(fold)[fold.train]))
 
     def restricted_to(self, utterance_ids: Collection[str]) -> SettingData:
         """
@@ -126,6 +134,7 @@ class SettingData:
             labels=self.labels[kept],
             folds=folds,
             digest=hashlib.sha256(f"{self.digest} {ids}".encode()).hexdigest(),
+            fold_labels={number: labels[kept] for number, labels in self.fold_labels.items()},
         )
 
 
@@ -153,7 +162,7 @@ def labelled_setting(setting: FrozenSetting, label_dir: str | os.PathLike) -> Se
 
 
 def setting_on_corpus(
-    setting: FrozenSetting, corpus: datasets.Dataset, label_dir: str | os.PathLike | None = None
+    setting: FrozenSetting, corpus: datasets.Dataset, labelled: SettingData | None = None
 ) -> tuple[SettingData, np.ndarray]:
     """
     A setting on the utterances of a corpus that are at hand.
@@ -161,31 +170,25 @@ def setting_on_corpus(
     Args:
         setting ([`FrozenSetting`]): The setting.
         corpus (`datasets.Dataset`): All rows of its corpus, of [`~hf_emotion.data.loading.load_corpus`].
-        label_dir (`str` or `os.PathLike`, *optional*): For settings with `label_folder`: the folder that it is in.
+        labelled ([`SettingData`], *optional*): The setting as label files state it, see [`labelled_setting`]; without
+            it the labels are those of the corpus.
 
     Returns:
         `tuple[SettingData, np.ndarray]`: The setting, and for each of its utterances the row of the corpus.
 
     Raises:
-        FileNotFoundError: There are no label files.
-        ValueError: No label directory was given, nothing of the corpus is listed, or a part of a fold is empty.
+        ValueError: Nothing of the corpus is listed, or a part of a fold is empty.
     """
-    if setting.label_folder is None:
+    if labelled is None:
         return _setting_of_corpus(setting, corpus)
-    if label_dir is None:
-        raise ValueError(
-            f"{setting.name} takes its labels from the files of EMO-SUPERB. Say where they are: --label_dir, the "
-            "folder `data` of github.com/EMOsuperb/EMO-SUPERB-submission."
-        )
-    data = labelled_setting(setting, label_dir)
-    listed = data.utterances["utterance_id"].to_list()
+    listed = labelled.utterances["utterance_id"].to_list()
     row_of = match_utterances(listed, corpus["utterance_id"][:], _paths(corpus))
     if not row_of:
         raise ValueError(
             f"None of the {len(listed)} utterances of {setting.name} (first {listed[0]!r}) is among the {len(corpus)} "
             f"of {setting.corpus} (first {corpus[0]['utterance_id']!r}). Is this another corpus?"
         )
-    data = data.restricted_to(row_of)
+    data = labelled.restricted_to(row_of)
     rows = np.array([row_of[name] for name in data.utterances["utterance_id"]], dtype=np.intp)
     data = replace(data, utterances=_with_speakers(data.utterances, corpus.select(rows)))
     if setting.split is not None:

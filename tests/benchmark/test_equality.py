@@ -11,7 +11,7 @@ from transformers import Wav2Vec2FeatureExtractor
 from hf_emotion.benchmark.head_training import HeadRecipe, HeadTask, train_heads
 from hf_emotion.benchmark.heads import HeadFeatures, StackedHeads
 from hf_emotion.benchmark.protocol import FrozenSetting
-from hf_emotion.benchmark.setting_data import FoldRows, setting_on_corpus
+from hf_emotion.benchmark.setting_data import FoldRows, labelled_setting, setting_on_corpus
 from hf_emotion.data.data_collator import EmotionDataCollator
 from hf_emotion.data.loading import load_corpus
 from hf_emotion.features.extraction import extract_features
@@ -33,7 +33,7 @@ def slice_of_crema_d(real_data_dir, emo_superb_labels_dir):
     corpus = corpus.select(np.linspace(0, len(corpus) - 1, NUM_CLIPS).astype(int))
     # every part of the published folds has clips among these
     setting = FrozenSetting("CREMA-D", "crema_d", epochs=3, label_folder="CREMA-D/Primary")
-    data, rows = setting_on_corpus(setting, corpus, emo_superb_labels_dir)
+    data, rows = setting_on_corpus(setting, corpus, labelled_setting(setting, emo_superb_labels_dir))
     order = np.random.default_rng(0).permutation(len(rows))
     fold = FoldRows(1, order[:48], order[48:60], order[60:])
     return corpus.select(rows), replace(data, folds=(fold,))

@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -137,6 +140,36 @@ def test_a_setting_may_take_its_labels_from_the_corpus(measured):
     found = read_cells(folder / "own")
     assert [result.cell.fold for result in found] == [1, 2, 3]
     assert found[0].record["classes"] == ["anger", "neutral"]
+
+
+def test_new_labels_are_trained_on_and_published_ones_tested_on(measured, tmp_path):
+    folder, _ = measured
+    new_labels = tmp_path / "new"
+    shutil.copytree(folder / "labels" / "CREMA-D" / "Primary", new_labels)
+    for path in new_labels.glob("*.csv"):
+        table = pd.read_csv(path)
+        changed = table["Split_Set"] == "Train"
+        table.loc[changed, ["angry", "sad", "neutral"]] = table.loc[changed, ["sad", "neutral", "angry"]].to_numpy()
+        table.to_csv(path, index=False)
+    folders = replace(folders_of(folder, "relabelled"), new_labels=new_labels)
+    assert run_frozen_encoders(protocol_of(folder, seeds=(0,)), folders).failures == {}
+    cells = zip(read_cells(folder / "relabelled"), read_cells(folder / "outputs")[6::2], strict=True)
+    for relabelled, published in cells:
+        assert relabelled.cell == published.cell
+        old, new = published.predictions(), relabelled.predictions()
+        columns = [column for column in new.columns if not column.startswith("probability_")]
+        pd.testing.assert_frame_equal(old[columns], new[columns])
+        assert not np.allclose(old["probability_angry"], new["probability_angry"], atol=1e-3)
+    with pytest.raises(ValueError, match="measured with another labels_sha256"):
+        measure(folder, "relabelled", seeds=(0,))
+
+
+def test_new_labels_need_one_setting_with_label_files(measured, tmp_path):
+    folder, _ = measured
+    setting = FrozenSetting("acted", "crema_d", epochs=1, split="k_fold")
+    protocol = FrozenEncoderProtocol("own", (setting,), protocol_of(folder).systems)
+    with pytest.raises(ValueError, match="New labels are for one setting whose label files also give the folds"):
+        run_frozen_encoders(protocol, replace(folders_of(folder), new_labels=tmp_path))
 
 
 def test_clips_that_cannot_be_read_take_no_part(tmp_path, caplog):

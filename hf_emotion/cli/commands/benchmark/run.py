@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hf_emotion.benchmark.protocol import FrozenEncoderProtocol, Protocol, load_protocol, protocol_files
+from hf_emotion.benchmark.protocol import FrozenEncoderProtocol, load_protocol, protocol_files
 
 
 if TYPE_CHECKING:
@@ -38,25 +38,46 @@ def run(
     feature_dir: Annotated[
         Path | None, typer.Option("--feature_dir", help="Where features are kept; by default in the output folder.")
     ] = None,
+    new_labels: Annotated[
+        Path | None,
+        typer.Option("--new_labels", file_okay=False, help="Label files made again (benchmark relabel), to train on."),
+    ] = None,
     systems: Annotated[list[str] | None, typer.Option("--system", help="Only this one; may be repeated.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--setting", help="Only this one; may be repeated.")] = None,
     seeds: Annotated[list[int] | None, typer.Option("--seed", help="Instead of the protocol's; may repeat.")] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="Field of all experiments that are trained; may be repeated."
+        ),
+    ] = None,
+    keep_checkpoints: Annotated[
+        bool, typer.Option("--keep_checkpoints", help="Keep checkpoints of finished trainings.")
+    ] = False,
     batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Clips per batch of a frozen encoder.")] = 8,
     dtype: Annotated[str, typer.Option("--dtype", help="Of features on disk: float32, or float16.")] = "float32",
 ) -> None:
     """Measure the systems of a protocol on its settings. Stop it any time: it goes on where it stopped."""
-    chosen: Protocol = protocol_named(protocol).selected(systems, settings, seeds)
-    folder = output_dir or Path("outputs") / chosen.name
-    if not isinstance(chosen, FrozenEncoderProtocol):
-        raise ValueError(f"{chosen.name} is not of the kind frozen_encoders.")
     from hf_emotion.scripts.cpu_processes import start_cpu_processes
 
+    chosen: Any = protocol_named(protocol).selected(systems, settings, seeds)
+    folder = output_dir or Path("outputs") / chosen.name
     start_cpu_processes()
     _log_progress()
-    from hf_emotion.benchmark.frozen_encoders import Folders, run_frozen_encoders
+    if isinstance(chosen, FrozenEncoderProtocol):
+        from hf_emotion.benchmark.frozen_encoders import Folders, run_frozen_encoders
 
-    folders = Folders(folder, corpora_dir, label_dir, feature_dir, checkpoint_dir)
-    _report(run_frozen_encoders(chosen, folders, extraction_batch_size=batch_size, dtype=dtype), folder, protocol)
+        folders = Folders(folder, corpora_dir, label_dir, feature_dir, checkpoint_dir, new_labels)
+        summary = run_frozen_encoders(chosen, folders, extraction_batch_size=batch_size, dtype=dtype)
+    else:
+        from hf_emotion.benchmark.training_grid import run_training_protocol
+        from hf_emotion.benchmark.training_runs import parse_overrides
+
+        overrides = {"corpora_dir": str(corpora_dir), **parse_overrides(fields or [])}
+        summary = run_training_protocol(
+            chosen, folder, overrides=overrides, keep_checkpoints=keep_checkpoints, on_progress=typer.echo
+        )
+    _report(summary, folder, protocol)
 
 
 def _log_progress() -> None:
