@@ -11,7 +11,7 @@ SOURCES = sorted([*REPO.glob("hf_emotion/**/*.py"), *REPO.glob("dataset_scripts/
 
 # The longest prefix of a module's name counts.
 LAYERS = {
-    **dict.fromkeys(("hf_emotion", "hf_emotion.__main__", "hf_emotion.cli", "train"), 6),
+    **dict.fromkeys(("hf_emotion", "hf_emotion.__main__", "hf_emotion.cli", "hf_emotion.demo", "train"), 6),
     **dict.fromkeys(("hf_emotion.benchmark", "hf_emotion.hub", "hf_emotion.scripts"), 5),
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("adapters", "arguments", "ensembles", "experiment")), 4),
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("checkpoint_folders", "features", "run_record", "trainer")), 4),

@@ -54,7 +54,7 @@ def test_wheel_holds_every_file_that_is_used_at_run_time(wheel):
         path.relative_to(REPO).as_posix() if folder == "hf_emotion" else f"hf_emotion/{path.relative_to(REPO)}"
         for folder in FOLDERS
         for path in (REPO / folder).rglob("*")
-        if path.suffix in (".py", ".yaml", ".md", ".html", ".typed")
+        if path.suffix in (".py", ".yaml", ".md", ".html", ".css", ".js", ".csv", ".typed")
         and (folder, path.suffix) != ("dataset_scripts", ".md")
     }
     names = set(zipfile.ZipFile(wheel).namelist())

@@ -1,0 +1,1 @@
+"""Gradio apps; they need the extra `demo`."""

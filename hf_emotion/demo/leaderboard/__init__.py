@@ -1,0 +1,1 @@
+"""The leaderboard of EMO-SUPERB: table, comparison, details and submissions."""
