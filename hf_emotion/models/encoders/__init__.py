@@ -1,6 +1,16 @@
 """Speech encoders that transformers does not have, with the parameter names of the checkpoints that S3PRL downloads.
 
-Importing this package registers them with the auto classes of transformers.
+Importing this package registers them with the auto classes of transformers. `from_s3prl` loads a checkpoint.
+
+| S3PRL | model |
+| --- | --- |
+| `fbank` | [`FilterBankModel`], which has no checkpoint |
+| `apc`, `vq_apc`, `npc` | [`ApcModel`], [`VqApcModel`], [`NpcModel`] |
+| `mockingjay`, `tera` | [`MockingjayModel`]; TERA is `MockingjayConfig(num_hidden_layers=3)` |
+| `decoar2` | [`Decoar2Model`] |
+| `wav2vec`, `vq_wav2vec` | [`Wav2VecModel`], [`VqWav2VecModel`] |
+| `modified_cpc` | [`ModifiedCpcModel`] |
+| `pase_plus` | [`PasePlusModel`] |
 """
 
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel

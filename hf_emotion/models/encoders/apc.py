@@ -11,10 +11,8 @@ from itertools import pairwise
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
-from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils.generic import can_return_tuple
 
-from .filter_bank import frame_mask
+from .padding import zero_padding
 from .predictive_coding import PredictiveCodingConfig, PredictiveCodingModel
 
 
@@ -57,6 +55,9 @@ class ApcModel(PredictiveCodingModel):
 
     The prediction itself is [`predict`] of the last hidden state. `n` frames ahead, the loss of the paper is the mean
     absolute difference between `predict(last_hidden_state)[:, :-n]` and `extract_features(...)[0][:, n:]`.
+
+    `hidden_states` holds the output of each layer behind its residual connection, as S3PRL's `apc` does: neither the
+    filter bank nor the codes are among them. Padded frames are zero.
     """
 
     config_class: type[PredictiveCodingConfig] = ApcConfig
@@ -74,38 +75,17 @@ class ApcModel(PredictiveCodingModel):
         self.rnn_dropout = nn.Dropout(config.dropout)
         self.post_init()
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_values: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        output_hidden_states: bool | None = None,
-    ) -> BaseModelOutput:
-        """
-        Hidden states of a batch. `hidden_states` holds the output of each layer behind its residual connection, as
-        S3PRL's `apc` does: neither the filter bank nor the codes are among them, and the last one is
-        `last_hidden_state`.
-
-        Args:
-            input_values (`torch.Tensor`): waveforms in [-1, 1] at 16 kHz, `(batch_size, num_samples)`.
-            attention_mask (`torch.Tensor`, *optional*): 1 for samples, 0 for padding on the right.
-            output_hidden_states (`bool`, *optional*): whether to return `hidden_states`.
-
-        Returns:
-            [`~transformers.modeling_outputs.BaseModelOutput`]: states `(batch_size, num_frames, hidden_size)`, zeros
-            for padded frames.
-        """
-        config = self.config
-        wants_states = config.output_hidden_states if output_hidden_states is None else output_hidden_states
+    def _hidden_states(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None, wants_all: bool
+    ) -> list[torch.Tensor]:
         frames, num_frames = self.extract_features(input_values, attention_mask)
-        padded = ~frame_mask(num_frames, frames.shape[1])[..., None]
         states: list[torch.Tensor] = []
         for index, layer in enumerate(self.rnn_layers):
             # no frame sees a later one: padding on the right needs no packing
             outputs = self.rnn_dropout(layer(frames)[0])
-            frames = frames + outputs if config.residual and index > 0 else outputs
-            states.append(frames.masked_fill(padded, 0.0))
-        return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states) if wants_states else None)
+            frames = frames + outputs if self.config.residual and index > 0 else outputs
+            states.append(zero_padding(frames, num_frames))
+        return states
 
     @classmethod
     def _check_quantization(cls, codebooks, path) -> None:

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from transformers.audio_utils import mel_filter_bank
 
-from .filter_bank import FRAME_LENGTH, FRAME_SHIFT, SAMPLING_RATE, clip_lengths, deltas, frame_mask, normalize_clips
+from .filter_bank import FRAME_LENGTH, FRAME_SHIFT, SAMPLING_RATE, finished_features
+from .padding import Lengths, at_least, clip_lengths, zero_padding
 
 
 NUM_FREQUENCIES = FRAME_LENGTH // 2 + 1
@@ -19,7 +20,7 @@ _SHORTEST = _REACH + 1  # samples, the least that can be mirrored
 _FLOOR = 1e-10  # added to powers before their logarithm
 
 
-def centred_frames(num_samples):
+def centred_frames(num_samples: Lengths) -> Lengths:
     """
     Number of frames of a clip. One of less than 201 samples is zero-padded to that.
 
@@ -39,9 +40,7 @@ def centred_frames(num_samples):
 
     ```
     """
-    if isinstance(num_samples, torch.Tensor):
-        return num_samples.clamp(min=_SHORTEST) // FRAME_SHIFT + 1
-    return max(num_samples, _SHORTEST) // FRAME_SHIFT + 1
+    return at_least(num_samples, _SHORTEST) // FRAME_SHIFT + 1
 
 
 def centred_spectrogram(
@@ -99,19 +98,13 @@ def centred_features(
         for padded frames, and the number of frames of each clip `(batch_size,)`.
     """
     num_samples = clip_lengths(input_values, attention_mask)
-    orders = [centred_spectrogram(input_values, num_samples, level, num_mel_bins, log)]
-    num_frames = centred_frames(num_samples)
-    for _ in range(num_deltas):
-        orders.append(deltas(orders[-1], num_frames))
-    features = torch.cat(orders, dim=-1)
-    if normalize:
-        return normalize_clips(features, num_frames), num_frames
-    return features.masked_fill(~frame_mask(num_frames, features.shape[1])[..., None], 0.0), num_frames
+    spectrogram = centred_spectrogram(input_values, num_samples, level, num_mel_bins, log)
+    return finished_features(spectrogram, centred_frames(num_samples), num_deltas, normalize)
 
 
 def _at_level(waveforms: torch.Tensor, num_samples: torch.Tensor, level: float) -> torch.Tensor:
     """Scale each clip, with zeros for padding; silence stays silent."""
-    waveforms = waveforms.masked_fill(~frame_mask(num_samples, waveforms.shape[1]), 0.0)
+    waveforms = zero_padding(waveforms, num_samples)
     power = waveforms.square().sum(dim=1, keepdim=True) / num_samples.clamp(min=1)[:, None]
     # the gradient of the root is infinite at 0
     root_mean_square = power.clamp(min=torch.finfo(power.dtype).tiny).sqrt()
@@ -122,7 +115,7 @@ def _mirrored(waveforms: torch.Tensor, num_samples: torch.Tensor) -> torch.Tenso
     """Half a frame more on both sides; a clip is mirrored at its own last sample, not at that of the longest."""
     num_frames = centred_frames(waveforms.shape[1])
     positions = torch.arange(-_REACH, FRAME_SHIFT * (num_frames - 1) + _REACH, device=waveforms.device).abs()
-    last = num_samples.clamp(min=_SHORTEST)[:, None] - 1
+    last = at_least(num_samples, _SHORTEST)[:, None] - 1
     positions = torch.minimum(positions, (2 * last - positions).clamp(min=0))
     shortfall = max(0, _SHORTEST - waveforms.shape[1])
     return nn.functional.pad(waveforms, (0, shortfall)).gather(1, positions)

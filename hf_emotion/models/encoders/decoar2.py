@@ -8,21 +8,19 @@ to reconstruct masked frames from vector-quantised states; quantiser and reconst
         -> + grouped convolution over 128 frames (GELU) -> LayerNorm -> 12 layers (norm after attention, feed-forward)
 """
 
-import os
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
-from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import logging
-from transformers.utils.generic import can_return_tuple
 
-from .filter_bank import clip_features, filter_bank_frames, frame_mask
-from .foreign_objects import inert_foreign_objects
-from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
-from .waveform_encoder import WaveformEncoderConfig
+from .filter_bank import clip_features, filter_bank_frames
+from .padding import Lengths, frame_mask
+from .self_attention import attend, run_layers
+from .waveform_encoder import S3prlEncoder, WaveformEncoderConfig
 
 
 logger = logging.get_logger(__name__)
@@ -117,14 +115,9 @@ class Decoar2Attention(nn.Module):
         self.out_proj = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        query, key, value = (
-            projection(states).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        attended = nn.functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, dropout_p=self.dropout if self.training else 0.0
-        )
-        return self.out_proj(attended.transpose(1, 2).flatten(2))
+        query, key, value = self.q_proj(states), self.k_proj(states), self.v_proj(states)
+        dropout = self.dropout if self.training else 0.0
+        return self.out_proj(attend(query, key, value, self.num_heads, mask, dropout))
 
 
 class Decoar2Layer(nn.Module):
@@ -154,17 +147,15 @@ class Decoar2Encoder(nn.Module):
     def forward(self, states: torch.Tensor, valid: torch.Tensor, wants_all: bool) -> list[torch.Tensor]:
         states = states.masked_fill(~valid[..., None], 0.0)
         states = self.dropout(self.layer_norm(states + nn.functional.gelu(self.pos_conv[0](states))))
-        mask = None if bool(valid.all()) else valid[:, None, None]
-        kept = [states]
-        for layer in self.layers:
-            states = layer(states, mask)
-            kept = [*kept, states] if wants_all else [states]
-        return kept
+        return run_layers(self.layers, states, valid, wants_all)
 
 
-class Decoar2Model(PreTrainedModel):
+class Decoar2Model(S3prlEncoder):
     """
-    The DeCoAR 2.0 encoder.
+    The DeCoAR 2.0 encoder: one frame every 20 ms. `hidden_states` is the list of S3PRL's `decoar2`: the input of every
+    layer, then the output of the last one; padded frames hold anything finite. Its checkpoint is
+    `checkpoint_decoar2.pt`; what lies outside `post_extract_proj` and `encoder` there, which only pre-training has, is
+    left out and named in the log.
 
     Args:
         config ([`Decoar2Config`]): its sizes.
@@ -184,10 +175,10 @@ class Decoar2Model(PreTrainedModel):
     """
 
     config_class = Decoar2Config
-    main_input_name = "input_values"
     _supports_sdpa = True
     base_model_prefix = "decoar2"
     _no_split_modules = ["Decoar2Layer"]
+    _s3prl_parts = ("model",)
 
     def __init__(self, config: Decoar2Config):
         super().__init__(config)
@@ -206,62 +197,25 @@ class Decoar2Model(PreTrainedModel):
             init.zeros_(module.bias)
 
     @classmethod
-    def from_s3prl(cls, path: str | os.PathLike) -> "Decoar2Model":
-        """
-        Load the checkpoint that S3PRL downloads for `decoar2`. Parts that only pre-training has (whatever lies outside
-        `post_extract_proj` and `encoder`) are left out and named in the log; no Python object in the file is built.
-
-        Args:
-            path (`str` or `os.PathLike`): the file `checkpoint_decoar2.pt`.
-
-        Returns:
-            [`Decoar2Model`]: in evaluation mode.
-
-        Raises:
-            `OSError`: if the file cannot be opened.
-            `ValueError`: if it is no such checkpoint, or if a weight of the encoder is missing, left over or
-                misshapen, naming it.
-        """
-        with inert_foreign_objects(path):
-            weights = read_s3prl_checkpoint(path, ("model",))["model"]
+    def _fields_and_weights(cls, checkpoint: dict[str, Any], path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        weights = checkpoint["model"]
         encoder = {name: value for name, value in weights.items() if name.startswith(_ENCODER_PARTS)}
         if others := sorted(set(weights) - set(encoder)):
             logger.info(f"Left out weights of {path} that only pre-training uses: {', '.join(others)}")
-        model = cls(Decoar2Config())
-        load_strictly(model, encoder, path)
-        return model.eval()
+        return {}, encoder
 
-    def _get_feat_extract_output_lengths(self, input_lengths):
+    def _get_feat_extract_output_lengths(self, input_lengths: Lengths) -> Lengths:
         stride = self.config.frame_stride
         return (filter_bank_frames(input_lengths) + stride - 1) // stride
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_values: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        output_hidden_states: bool | None = None,
-    ) -> BaseModelOutput:
-        """
-        Encode a batch. `hidden_states` is the list of S3PRL's `decoar2`: the input of every layer, then the output of
-        the last one.
-
-        Args:
-            input_values (`torch.Tensor`): waveforms in [-1, 1] at 16 kHz, `(batch_size, num_samples)`.
-            attention_mask (`torch.Tensor`, *optional*): 1 for samples, 0 for padding on the right.
-            output_hidden_states (`bool`, *optional*): whether to return `hidden_states`.
-
-        Returns:
-            [`~transformers.modeling_outputs.BaseModelOutput`]: `last_hidden_state`
-            `(batch_size, num_frames, hidden_size)`, one frame every 20 ms; padded frames hold anything finite.
-        """
-        wants_all = bool(self.config.output_hidden_states if output_hidden_states is None else output_hidden_states)
+    def _hidden_states(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None, wants_all: bool
+    ) -> list[torch.Tensor]:
         stride = self.config.frame_stride
         features, num_frames = clip_features(input_values, attention_mask, self.config.num_mel_bins, window="hamming")
-        features = features[:, ::stride].to(self.dtype)
-        valid = frame_mask((num_frames + stride - 1) // stride, features.shape[1])
-        states = self.encoder(self.dropout_input(self.post_extract_proj(features)), valid, wants_all)
-        return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states) if wants_all else None)
+        valid = frame_mask(num_frames, features.shape[1])[:, ::stride]
+        projected = self.post_extract_proj(features[:, ::stride].to(self.dtype))
+        return self.encoder(self.dropout_input(projected), valid, wants_all)
 
 
 __all__ = ["Decoar2Config", "Decoar2Model"]

@@ -12,11 +12,10 @@ Statistics and derivatives of a clip never see padding. A clip shorter than a fr
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
-from transformers import PreTrainedModel
-from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils.generic import can_return_tuple, maybe_autocast
+from transformers.utils.generic import maybe_autocast
 
-from .waveform_encoder import WaveformEncoderConfig
+from .padding import Lengths, at_least, clip_lengths, frame_mask, zero_padding
+from .waveform_encoder import WaveformEncoder, WaveformEncoderConfig
 
 
 SAMPLING_RATE = 16_000
@@ -28,7 +27,7 @@ LOWEST_FREQUENCY = 20.0  # Hz
 WINDOWS = ("povey", "hamming")
 
 
-def filter_bank_frames(num_samples):
+def filter_bank_frames(num_samples: Lengths) -> Lengths:
     """
     Number of frames of a clip.
 
@@ -48,23 +47,7 @@ def filter_bank_frames(num_samples):
 
     ```
     """
-    if isinstance(num_samples, torch.Tensor):
-        return (num_samples.clamp(min=FRAME_LENGTH) - FRAME_LENGTH) // FRAME_SHIFT + 1
-    return (max(num_samples, FRAME_LENGTH) - FRAME_LENGTH) // FRAME_SHIFT + 1
-
-
-def frame_mask(num_frames: torch.Tensor, total: int) -> torch.Tensor:
-    """
-    Which frames belong to a clip.
-
-    Args:
-        num_frames (`torch.Tensor`): frames of each clip, `(batch_size,)`.
-        total (`int`): frames of the padded batch.
-
-    Returns:
-        `torch.Tensor`: `(batch_size, total)`, `False` for padding.
-    """
-    return torch.arange(total, device=num_frames.device) < num_frames[:, None]
+    return (at_least(num_samples, FRAME_LENGTH) - FRAME_LENGTH) // FRAME_SHIFT + 1
 
 
 def log_mel_spectrogram(waveforms: torch.Tensor, num_mel_bins: int = 80, window: str = "povey") -> torch.Tensor:
@@ -163,39 +146,27 @@ def normalize_clips(features: torch.Tensor, num_frames: torch.Tensor) -> torch.T
     return centred / (deviation + 1e-10)
 
 
-def clip_lengths(input_values: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+def finished_features(
+    spectrogram: torch.Tensor, num_frames: torch.Tensor, num_deltas: int, normalize: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
     """
-    Samples of each clip of a batch that is padded on the right.
+    What is done to the spectrogram of a padded batch before an encoder reads it.
 
     Args:
-        input_values (`torch.Tensor`): waveforms, `(batch_size, num_samples)`.
-        attention_mask (`torch.Tensor`, *optional*): 1 for samples, 0 for padding, like `input_values`.
+        spectrogram (`torch.Tensor`): `(batch_size, num_frames, num_bins)`; padded frames hold anything.
+        num_frames (`torch.Tensor`): frames of each clip, `(batch_size,)`.
+        num_deltas (`int`): how many derivatives over time (see [`deltas`]) follow the spectrogram.
+        normalize (`bool`): whether to apply [`normalize_clips`] to all of them.
 
     Returns:
-        `torch.Tensor`: `(batch_size,)`.
-
-    Raises:
-        `ValueError`: if a shape does not fit, or the padding is not on the right.
+        `tuple[torch.Tensor, torch.Tensor]`: features `(batch_size, num_frames, num_bins * (1 + num_deltas))` with
+        zeros for padded frames, and `num_frames`.
     """
-    if input_values.dim() != 2:
-        raise ValueError(
-            f"`input_values` has the shape {tuple(input_values.shape)}, but waveforms are "
-            "`(batch_size, num_samples)`. Pass one mono waveform at 16 kHz per row."
-        )
-    if attention_mask is None:
-        return torch.full((len(input_values),), input_values.shape[1], device=input_values.device)
-    if attention_mask.shape != input_values.shape:
-        raise ValueError(
-            f"`attention_mask` has the shape {tuple(attention_mask.shape)}, but the waveforms have "
-            f"{tuple(input_values.shape)}: it needs one value for each sample of each clip."
-        )
-    is_sample = attention_mask.to(input_values.device) != 0
-    if (is_sample[:, 1:] & ~is_sample[:, :-1]).any():
-        raise ValueError(
-            "`attention_mask` has samples behind padding, but clips are padded on the right: give the feature "
-            'extractor `padding_side="right"`.'
-        )
-    return is_sample.sum(dim=1)
+    orders = [spectrogram]
+    for _ in range(num_deltas):
+        orders.append(deltas(orders[-1], num_frames))
+    features = torch.cat(orders, dim=-1)
+    return (normalize_clips if normalize else zero_padding)(features, num_frames), num_frames
 
 
 def clip_features(
@@ -222,16 +193,10 @@ def clip_features(
         float32 with zeros for padded frames, and the number of frames of each clip `(batch_size,)`.
     """
     num_samples = clip_lengths(input_values, attention_mask)
-    waveforms = input_values.masked_fill(~frame_mask(num_samples, input_values.shape[1]), 0.0)
+    waveforms = zero_padding(input_values, num_samples)
     shortfall = max(0, FRAME_LENGTH - waveforms.shape[1])
-    orders = [log_mel_spectrogram(nn.functional.pad(waveforms, (0, shortfall)), num_mel_bins, window)]
-    num_frames = filter_bank_frames(num_samples)
-    for _ in range(num_deltas):
-        orders.append(deltas(orders[-1], num_frames))
-    features = torch.cat(orders, dim=-1)
-    if normalize:
-        return normalize_clips(features, num_frames), num_frames
-    return features.masked_fill(~frame_mask(num_frames, features.shape[1])[..., None], 0.0), num_frames
+    spectrogram = log_mel_spectrogram(nn.functional.pad(waveforms, (0, shortfall)), num_mel_bins, window)
+    return finished_features(spectrogram, filter_bank_frames(num_samples), num_deltas, normalize)
 
 
 @strict
@@ -278,17 +243,7 @@ class FilterBankConfig(WaveformEncoderConfig):
         return 0
 
 
-class FilterBankPreTrainedModel(PreTrainedModel):
-    """What encoders on the filter bank share: waveforms in, a frame every 10 ms."""
-
-    main_input_name = "input_values"
-    base_model_prefix = "encoder"
-
-    def _get_feat_extract_output_lengths(self, input_lengths):
-        return filter_bank_frames(input_lengths)
-
-
-class FilterBankModel(FilterBankPreTrainedModel):
+class FilterBankModel(WaveformEncoder):
     """
     FBANK: a log-mel filter bank with derivatives, normalised over each clip, in the place of an encoder. It has no
     parameters, so that only what is behind it is trained. There is no checkpoint: build it from its config.
@@ -297,10 +252,13 @@ class FilterBankModel(FilterBankPreTrainedModel):
     behind mean or std pooling, as behind a cache of means, gets the same numbers for all clips and learns no more than
     how frequent the classes are. Pool by attention or maximum, put a layer that is not linear in front of the mean, or
     set `normalize=False`.
+
+    The features are the only hidden state, as in S3PRL's `fbank`; padded frames are zero.
     """
 
     config: FilterBankConfig
     config_class = FilterBankConfig
+    base_model_prefix = "encoder"
     placement: torch.Tensor
 
     def __init__(self, config: FilterBankConfig):
@@ -320,32 +278,17 @@ class FilterBankModel(FilterBankPreTrainedModel):
         """`torch.dtype`: the precision of its features, which are computed in float32."""
         return self.placement.dtype
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_values: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        output_hidden_states: bool | None = None,
-    ) -> BaseModelOutput:
-        """
-        Features of a batch. `hidden_states` holds them once, as S3PRL's `fbank` does.
+    def _get_feat_extract_output_lengths(self, input_lengths: Lengths) -> Lengths:
+        return filter_bank_frames(input_lengths)
 
-        Args:
-            input_values (`torch.Tensor`): waveforms in [-1, 1] at 16 kHz, `(batch_size, num_samples)`.
-            attention_mask (`torch.Tensor`, *optional*): 1 for samples, 0 for padding on the right.
-            output_hidden_states (`bool`, *optional*): whether to return `hidden_states`.
-
-        Returns:
-            [`~transformers.modeling_outputs.BaseModelOutput`]: `last_hidden_state`
-            `(batch_size, num_frames, hidden_size)`, zeros for padded frames.
-        """
+    def _hidden_states(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None, wants_all: bool
+    ) -> list[torch.Tensor]:
         config = self.config
-        wants_states = config.output_hidden_states if output_hidden_states is None else output_hidden_states
         features, _ = clip_features(
             input_values, attention_mask, config.num_mel_bins, config.window, config.num_deltas, config.normalize
         )
-        features = features.to(self.dtype)
-        return BaseModelOutput(last_hidden_state=features, hidden_states=(features,) if wants_states else None)
+        return [features.to(self.dtype)]
 
 
 __all__ = ["FilterBankConfig", "FilterBankModel"]

@@ -13,32 +13,43 @@ checkpoints are run. The cut depends on the clip alone, not on the longest clip 
 """
 
 import math
-import os
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
-from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
-from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils.generic import can_return_tuple
 
 from .centred_spectrogram import NUM_FREQUENCIES, centred_features, centred_frames
-from .filter_bank import clip_features, filter_bank_frames, frame_mask
-from .foreign_objects import inert_foreign_objects
-from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
-from .waveform_encoder import WaveformEncoderConfig
+from .filter_bank import SAMPLING_RATE, clip_features, filter_bank_frames
+from .padding import Lengths, frame_mask
+from .s3prl_checkpoint import check_only_values, part_of
+from .self_attention import attend, run_layers
+from .waveform_encoder import S3prlEncoder, WaveformEncoderConfig
 
 
 FEATURE_TYPES = ("mel", "linear", "fbank")
+# the section `transformer` of a checkpoint's description: our name -> theirs and its type, which YAML may have missed
+_TRANSFORMER_OPTIONS = {
+    "hidden_size": ("hidden_size", int),
+    "num_hidden_layers": ("num_hidden_layers", int),
+    "num_attention_heads": ("num_attention_heads", int),
+    "intermediate_size": ("intermediate_size", int),
+    "hidden_act": ("hidden_act", str),
+    "hidden_dropout": ("hidden_dropout_prob", float),
+    "attention_dropout": ("attention_probs_dropout_prob", float),
+    "initializer_range": ("initializer_range", float),
+    "layer_norm_eps": ("layer_norm_eps", float),
+}
 
 
 @strict
 class MockingjayConfig(WaveformEncoderConfig):
     r"""
     Configuration of a Mockingjay or TERA model. The defaults are Mockingjay trained on 960 hours (85 M parameters);
-    TERA (21 M) has `num_hidden_layers=3`.
+    TERA (21 M) is `MockingjayConfig(num_hidden_layers=3)`.
 
     Args:
         hidden_size (`int`, *optional*, defaults to 768):
@@ -143,14 +154,8 @@ class MockingjaySelfAttention(nn.Module):
         self.value = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        query, key, value = (
-            projection(states).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for projection in (self.query, self.key, self.value)
-        )
-        attended = nn.functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, dropout_p=self.dropout if self.training else 0.0
-        )
-        return attended.transpose(1, 2).flatten(2)
+        query, key, value = self.query(states), self.key(states), self.value(states)
+        return attend(query, key, value, self.num_heads, mask, self.dropout if self.training else 0.0)
 
 
 class MockingjayResidual(nn.Module):
@@ -187,17 +192,17 @@ class MockingjayEncoder(nn.Module):
         super().__init__()
         self.layer = nn.ModuleList(MockingjayLayer(config) for _ in range(config.num_hidden_layers))
 
-    def forward(self, states: torch.Tensor, mask: torch.Tensor | None, wants_all: bool) -> list[torch.Tensor]:
-        kept = [states]
-        for layer in self.layer:
-            states = layer(states, mask)
-            kept = [*kept, states] if wants_all else [states]
-        return kept
+    def forward(self, states: torch.Tensor, valid: torch.Tensor, wants_all: bool) -> list[torch.Tensor]:
+        return run_layers(self.layer, states, valid, wants_all)
 
 
-class MockingjayModel(PreTrainedModel):
+class MockingjayModel(S3prlEncoder):
     """
-    The Mockingjay or TERA encoder, without the head that reconstructs spectra in pre-training.
+    The Mockingjay or TERA encoder, without the head that reconstructs spectra in pre-training: one frame every 10 ms.
+
+    `hidden_states` is the list of S3PRL's `mockingjay` and `tera`: the input of the first layer (frames plus
+    positions, normalised), then the output of every layer; padded frames hold anything finite. Checkpoints are the
+    `states-*.ckpt` files of `mockingjay_*` and `tera_*`, which say how many layers they have.
 
     Args:
         config ([`MockingjayConfig`]): sizes and features.
@@ -218,10 +223,11 @@ class MockingjayModel(PreTrainedModel):
     """
 
     config_class = MockingjayConfig
-    main_input_name = "input_values"
     _supports_sdpa = True
     base_model_prefix = "mockingjay"
     _no_split_modules = ["MockingjayLayer"]
+    _s3prl_parts = ("Config", "Transformer")
+    _s3prl_optional_parts = ("Upstream_Config",)
 
     def __init__(self, config: MockingjayConfig):
         super().__init__(config)
@@ -230,64 +236,31 @@ class MockingjayModel(PreTrainedModel):
         self.post_init()
 
     @classmethod
-    def from_s3prl(cls, path: str | os.PathLike) -> "MockingjayModel":
-        """
-        Load a checkpoint that S3PRL downloads for `mockingjay_*` or `tera_*`: sizes, features and weights. The head
-        of pre-training and the state of its training are left out; no Python object in the file is built.
+    def _fields_and_weights(cls, checkpoint: dict[str, Any], path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        # later files keep the configuration of the run in `Config`
+        name = "Config" if "transformer" in checkpoint["Config"] else "Upstream_Config"
+        description = part_of(checkpoint, name)
+        transformer, task, audio = (part_of(description, part) for part in ("transformer", "task", "audio"))
+        check_only_values(transformer, {"share_layer": False, "pre_layer_norm": False}, cls.__name__, path)
+        fields = {
+            ours: _converted(transformer, theirs, kind, path) for ours, (theirs, kind) in _TRANSFORMER_OPTIONS.items()
+        }
+        fields["max_frames"] = _converted(task, "sequence_length", int, path)
+        return fields | _feature_fields(audio, cls.__name__, path), checkpoint["Transformer"]
 
-        Args:
-            path (`str` or `os.PathLike`): the `states-*.ckpt` file.
-
-        Returns:
-            [`MockingjayModel`]: in evaluation mode.
-
-        Raises:
-            `OSError`: if the file cannot be opened.
-            `ValueError`: if it is no such checkpoint, describes a variant that this class does not have, or if a
-                weight is missing, left over or misshapen, naming it.
-        """
-        with inert_foreign_objects(path):
-            checkpoint = read_s3prl_checkpoint(path, ("Config", "Transformer"))
-            description = checkpoint["Config"]
-            if "transformer" not in description:  # later files keep the configuration of the run there
-                description = read_s3prl_checkpoint(path, ("Upstream_Config",))["Upstream_Config"]
-        model = cls(_config_from_s3prl(description, path))
-        load_strictly(model, checkpoint["Transformer"], path)
-        return model.eval()
-
-    def _get_feat_extract_output_lengths(self, input_lengths):
+    def _get_feat_extract_output_lengths(self, input_lengths: Lengths) -> Lengths:
         if self.config.feature_type == "fbank":
             return filter_bank_frames(input_lengths)
         return centred_frames(input_lengths)
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_values: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        output_hidden_states: bool | None = None,
-    ) -> BaseModelOutput:
-        """
-        Encode a batch. `hidden_states` is the list of S3PRL's `mockingjay` and `tera`: the input of the first layer
-        (frames plus positions, normalised), then the output of every layer.
-
-        Args:
-            input_values (`torch.Tensor`): waveforms in [-1, 1] at 16 kHz, `(batch_size, num_samples)`.
-            attention_mask (`torch.Tensor`, *optional*): 1 for samples, 0 for padding on the right.
-            output_hidden_states (`bool`, *optional*): whether to return `hidden_states`.
-
-        Returns:
-            [`~transformers.modeling_outputs.BaseModelOutput`]: `last_hidden_state`
-            `(batch_size, num_frames, hidden_size)`, one frame every 10 ms; padded frames hold anything finite.
-        """
-        wants_all = bool(self.config.output_hidden_states if output_hidden_states is None else output_hidden_states)
+    def _hidden_states(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None, wants_all: bool
+    ) -> list[torch.Tensor]:
         features, num_frames = self._features(input_values, attention_mask)
         features = features.to(self.dtype)
         if self.config.max_frames and features.shape[1] > self.config.max_frames:
-            states = self._encode_in_pieces(features, num_frames, wants_all)
-        else:
-            states = self._encode(features, num_frames, wants_all)
-        return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states) if wants_all else None)
+            return self._encode_in_pieces(features, num_frames, wants_all)
+        return self._encode(features, num_frames, wants_all)
 
     def _features(
         self, input_values: torch.Tensor, attention_mask: torch.Tensor | None
@@ -302,8 +275,7 @@ class MockingjayModel(PreTrainedModel):
 
     def _encode(self, features: torch.Tensor, num_frames: torch.Tensor, wants_all: bool) -> list[torch.Tensor]:
         valid = frame_mask(num_frames, features.shape[1])
-        mask = None if bool(valid.all()) else valid[:, None, None]
-        return self.encoder(self.input_representations(features), mask, wants_all)
+        return self.encoder(self.input_representations(features), valid, wants_all)
 
     def _encode_in_pieces(
         self, features: torch.Tensor, num_frames: torch.Tensor, wants_all: bool
@@ -326,73 +298,44 @@ def _joined(state: torch.Tensor, lengths: list[int], counts: list[int]) -> torch
     return pad_sequence([torch.cat([next(pieces) for _ in range(count)]) for count in counts], batch_first=True)
 
 
-def _config_from_s3prl(description: dict, path) -> MockingjayConfig:
-    """Translate the description of a checkpoint: its sections `transformer`, `task` and `audio`."""
-    sections = ("transformer", "task", "audio")
-    if absent := [section for section in sections if section not in description]:
-        raise ValueError(
-            f"The configuration in {path} lacks {', '.join(absent)}. Only checkpoints that compute their features "
-            f"from waveforms can be loaded, and those describe {', '.join(sections)}."
-        )
-    transformer = description["transformer"]
-    for variant in ("share_layer", "pre_layer_norm"):
-        if transformer.get(variant, False):
-            raise ValueError(
-                f"{path} has `{variant}` switched on, a variant of the transformer that {MockingjayModel.__name__} "
-                "does not have. The published Mockingjay and TERA checkpoints have it switched off."
-            )
+def _converted(options: Mapping[str, Any], name: str, kind: type, path) -> Any:
     try:
-        return MockingjayConfig(
-            hidden_size=int(transformer["hidden_size"]),
-            num_hidden_layers=int(transformer["num_hidden_layers"]),
-            num_attention_heads=int(transformer["num_attention_heads"]),
-            intermediate_size=int(transformer["intermediate_size"]),
-            hidden_act=str(transformer["hidden_act"]),
-            hidden_dropout=float(transformer["hidden_dropout_prob"]),
-            attention_dropout=float(transformer["attention_probs_dropout_prob"]),
-            initializer_range=float(transformer["initializer_range"]),
-            layer_norm_eps=float(transformer["layer_norm_eps"]),
-            max_frames=int(description["task"]["sequence_length"]),
-            **_features_from_s3prl(description["audio"], path),
-        )
-    except KeyError as error:
-        raise ValueError(f"The configuration in {path} lacks {error}, without which the model is unknown.") from error
-
-
-def _features_from_s3prl(audio: dict, path) -> dict:
-    is_kaldi = "kaldi" in audio
-    features = audio["kaldi"] if is_kaldi else audio["input"]
-    feature_type = features["feat_type"]
-    if feature_type not in (("fbank",) if is_kaldi else ("mel", "linear")):
+        return kind(options[name])
+    except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{path} reads {feature_type!r} features, which {MockingjayModel.__name__} does not compute. It has the "
+            f"The description of the model in {path} has {name}={options[name]!r}, but needs a value of the type "
+            f"{kind.__name__}. Use the file that S3PRL downloads for this encoder."
+        ) from error
+
+
+def _feature_fields(audio: Mapping[str, Any], class_name: str, path) -> dict[str, Any]:
+    is_kaldi = "kaldi" in audio
+    features = part_of(audio, "kaldi" if is_kaldi else "input")
+    if features["feat_type"] not in (("fbank",) if is_kaldi else ("mel", "linear")):
+        raise ValueError(
+            f"{path} reads {features['feat_type']!r} features, which {class_name} does not compute. It has the "
             "torchaudio features mel and linear, and Kaldi's fbank."
         )
     if is_kaldi:
-        _check_fixed(features["fbank"] | audio.get("delta", {}), path, frame_length=25, frame_shift=10, win_length=5)
+        options, delta = part_of(features, "fbank"), audio.get("delta", {})
+        needed = {"frame_length": 25, "frame_shift": 10, "win_length": 5}
+        check_only_values({**options, **delta}, needed, class_name, path)
         return {
             "feature_type": "fbank",
-            "num_mel_bins": int(features["fbank"].get("num_mel_bins", 23)),
-            "num_deltas": int(audio.get("delta", {}).get("order", 2)),
-            "normalize": bool(audio["cmvn"]["use_cmvn"]),
+            "num_mel_bins": int(options.get("num_mel_bins", 23)),
+            "num_deltas": int(delta.get("order", 2)),
+            "normalize": bool(part_of(audio, "cmvn")["use_cmvn"]),
         }
-    _check_fixed(audio, path, win_ms=25, hop_ms=10, n_freq=NUM_FREQUENCIES, sample_rate=16_000)
+    needed = {"win_ms": 25, "hop_ms": 10, "n_freq": NUM_FREQUENCIES, "sample_rate": SAMPLING_RATE}
+    check_only_values(audio, needed, class_name, path)
     return {
-        "feature_type": feature_type,
+        "feature_type": features["feat_type"],
         "num_mel_bins": int(audio.get("n_mels", 40)),
         "log": bool(features.get("log", False)),
         "num_deltas": int(features.get("delta", 0)),
         "normalize": bool(features.get("cmvn", False)),
         "target_level": float(audio["target_level"]),
     }
-
-
-def _check_fixed(options: dict, path, **fixed: int) -> None:
-    for name, value in fixed.items():
-        if options.get(name, value) != value:
-            raise ValueError(
-                f"{path} computes features with {name}={options[name]}, but {MockingjayModel.__name__} has {value}."
-            )
 
 
 __all__ = ["MockingjayConfig", "MockingjayModel"]

@@ -7,27 +7,21 @@ a recurrent network aggregates the frames into contexts. The published model (Li
 downloads.
 """
 
-import math
-import os
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
-from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils.generic import can_return_tuple
 
-from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
-from .waveform_encoder import WaveformEncoderConfig
+from .convolutional_encoder import ConvolutionalEncoder, ConvolutionalEncoderConfig, ConvWindow
+from .padding import zero_padding
+from .s3prl_checkpoint import check_only_values
 
 
-Lengths = TypeVar("Lengths", int, torch.Tensor)
-
-_KERNELS = (10, 8, 4, 4, 4)
-_STRIDES = (5, 4, 2, 2, 2)
-_PADDINGS = (3, 2, 1, 1, 1)  # zeros on either side of a clip
+# zeros on either side of a clip
+_WINDOWS = [ConvWindow(10, 5, 3, 3), ConvWindow(8, 4, 2, 2), *[ConvWindow(4, 2, 1, 1)] * 3]
 _AGGREGATORS = {"LSTM": nn.LSTM, "GRU": nn.GRU}
 # The names of the checkpoint's `config`, with what S3PRL takes where it leaves one out.
 _CHECKPOINT_DEFAULTS = {"hiddenEncoder": 256, "hiddenGar": 256, "arMode": "LSTM", "nLevelsGRU": 1}
@@ -36,7 +30,7 @@ _CHECKPOINT_FIXED = {"encoder_type": "cpc", "normMode": "layerNorm", "cpc_mode":
 
 
 @strict
-class ModifiedCpcConfig(WaveformEncoderConfig):
+class ModifiedCpcConfig(ConvolutionalEncoderConfig):
     r"""
     Configuration of a [`ModifiedCpcModel`]. The defaults are those of the published model (1.84 M parameters).
 
@@ -83,22 +77,14 @@ class ModifiedCpcConfig(WaveformEncoderConfig):
             )
 
     @property
-    def inputs_to_logits_ratio(self) -> int:
-        """Hop of the frames in samples."""
-        return math.prod(_STRIDES)
+    def conv_windows(self) -> list[ConvWindow]:
+        """What each convolution reads of its input."""
+        return _WINDOWS
 
     @property
     def num_hidden_states(self) -> int:
         """Number of hidden states: the output of the convolutions and of the recurrent network."""
         return 2
-
-    @property
-    def minimum_samples(self) -> int:
-        """Number of samples that give one frame."""
-        length = 1
-        for kernel, stride, padding in reversed(list(zip(_KERNELS, _STRIDES, _PADDINGS, strict=True))):
-            length = (length - 1) * stride + kernel - 2 * padding
-        return length
 
 
 class ModifiedCpcChannelNorm(nn.Module):
@@ -120,32 +106,21 @@ class ModifiedCpcEncoder(nn.Module):
 
     def __init__(self, config: ModifiedCpcConfig):
         super().__init__()
-        for index, (kernel, stride, padding) in enumerate(zip(_KERNELS, _STRIDES, _PADDINGS, strict=True)):
+        for index, (kernel, stride, padding, _) in enumerate(_WINDOWS):
             num_inputs = config.conv_channels if index else 1
             self.add_module(f"conv{index}", nn.Conv1d(num_inputs, config.conv_channels, kernel, stride, padding))
             self.add_module(f"batchNorm{index}", ModifiedCpcChannelNorm(config))
 
     def forward(self, input_values: torch.Tensor, num_samples: torch.Tensor | None) -> torch.Tensor:
-        states, lengths = _without_padding(input_values[:, None], num_samples), num_samples
-        for index in range(len(_KERNELS)):
+        states, lengths = zero_padding(input_values[:, None], num_samples, -1), num_samples
+        for index, window in enumerate(_WINDOWS):
             convolved = self.get_submodule(f"conv{index}")(states)
             states = self.get_submodule(f"batchNorm{index}")(convolved).relu()
             if lengths is not None:
-                lengths = _convolved_lengths(lengths, index)
+                lengths = window.num_outputs(lengths)
             # the next convolution sees zeros behind the end of a clip, in a batch too
-            states = _without_padding(states, lengths)
+            states = zero_padding(states, lengths, -1)
         return states
-
-
-def _without_padding(states: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
-    if lengths is None:
-        return states
-    positions = torch.arange(states.shape[-1], device=states.device)
-    return states.masked_fill((positions >= lengths[:, None])[:, None, :], 0.0)
-
-
-def _convolved_lengths(lengths: Lengths, index: int) -> Lengths:
-    return (lengths + 2 * _PADDINGS[index] - _KERNELS[index]) // _STRIDES[index] + 1
 
 
 class ModifiedCpcAggregator(nn.Module):
@@ -160,9 +135,10 @@ class ModifiedCpcAggregator(nn.Module):
         return self.baseNet(frames)[0]
 
 
-class ModifiedCpcModel(PreTrainedModel):
+class ModifiedCpcModel(ConvolutionalEncoder):
     """
-    Modified CPC: waveforms in, one context of 256 numbers per 10 ms out.
+    Modified CPC: waveforms in, one context of 256 numbers per 10 ms out. `hidden_states` are the two that S3PRL
+    exposes: the output of the convolutions and of the recurrent network; padded frames are zero.
 
     Args:
         config ([`ModifiedCpcConfig`]): the configuration.
@@ -170,7 +146,7 @@ class ModifiedCpcModel(PreTrainedModel):
 
     config_class = ModifiedCpcConfig
     base_model_prefix = "modified_cpc"
-    main_input_name = "input_values"
+    _s3prl_parts = ("config", "weights")
 
     def __init__(self, config: ModifiedCpcConfig):
         super().__init__(config)
@@ -190,87 +166,25 @@ class ModifiedCpcModel(PreTrainedModel):
                 else:
                     init.xavier_uniform_(parameter)
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_values: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        output_hidden_states: bool | None = None,
-    ) -> BaseModelOutput:
-        """
-        Encode waveforms. The result of a clip does not depend on the batch.
-
-        Args:
-            input_values (`torch.Tensor`): waveforms `(batch_size, num_samples)` at 16 kHz.
-            attention_mask (`torch.Tensor`, *optional*):
-                `(batch_size, num_samples)`, 1 for samples, 0 for padding on the right.
-            output_hidden_states (`bool`, *optional*): whether to return the hidden states.
-
-        Returns:
-            [`~transformers.modeling_outputs.BaseModelOutput`]: `last_hidden_state`
-            `(batch_size, num_frames, hidden_size)` and `hidden_states`, the two that S3PRL exposes: the output of the
-            convolutions and of the recurrent network. Padded frames are zero.
-
-        Raises:
-            `ValueError`: if a clip is too short for one frame.
-        """
-        num_samples = None if attention_mask is None else attention_mask.long().sum(dim=-1)
-        shortest = input_values.shape[-1] if num_samples is None else int(num_samples.min())
-        if shortest < self.config.minimum_samples:
-            raise ValueError(
-                f"A clip has {shortest} samples, but {type(self).__name__} needs {self.config.minimum_samples} for "
-                "one frame. Pad it with zeros (and set its `attention_mask` to 1 there), or leave it out."
-            )
+    def _hidden_states(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None, wants_all: bool
+    ) -> list[torch.Tensor]:
+        num_samples = self._num_samples(input_values, attention_mask)
         frames = self.gEncoder(input_values, num_samples).transpose(1, 2)
-        contexts = self.gAR(frames)
-        if num_samples is not None:
-            num_frames = self._get_feat_extract_output_lengths(num_samples)
-            contexts = _without_padding(contexts.transpose(1, 2), num_frames).transpose(1, 2)
-        if output_hidden_states is None:
-            output_hidden_states = self.config.output_hidden_states
-        return BaseModelOutput(
-            last_hidden_state=contexts, hidden_states=(frames, contexts) if output_hidden_states else None
-        )
-
-    def _get_feat_extract_output_lengths(self, input_lengths: Lengths) -> Lengths:
-        """Number of frames for a number of samples."""
-        for index in range(len(_KERNELS)):
-            input_lengths = _convolved_lengths(input_lengths, index)
-        return input_lengths
+        num_frames = None if num_samples is None else self._get_feat_extract_output_lengths(num_samples)
+        return [frames, zero_padding(self.gAR(frames), num_frames)]
 
     @classmethod
-    def from_s3prl(cls, path: str | os.PathLike) -> "ModifiedCpcModel":
-        """
-        Load the checkpoint that S3PRL downloads, `60k_epoch4-d0f474de.pt`: a dictionary with the keys `config` and
-        `weights`.
-
-        Args:
-            path (`str` or `os.PathLike`): the file.
-
-        Returns:
-            [`ModifiedCpcModel`]: the model in evaluation mode.
-
-        Raises:
-            `ValueError`: if the file is no such checkpoint, describes another architecture, or if a weight is
-            missing, left over or misshapen, naming it.
-        """
-        checkpoint = read_s3prl_checkpoint(path, ("config", "weights"))
-        fields = _CHECKPOINT_FIXED | _CHECKPOINT_DEFAULTS | checkpoint["config"]
-        other = {name: fields[name] for name, value in _CHECKPOINT_FIXED.items() if (fields[name] or value) != value}
-        if other:
-            raise ValueError(
-                f"{path} describes another architecture than {cls.__name__}, which needs {_CHECKPOINT_FIXED}, but "
-                f"found {other}. Use the checkpoint that S3PRL names `modified_cpc`."
-            )
-        config = cls.config_class(
-            conv_channels=fields["hiddenEncoder"],
-            hidden_size=fields["hiddenGar"],
-            aggregator=fields["arMode"],
-            num_hidden_layers=fields["nLevelsGRU"],
-        )
-        model = cls(config)
-        load_strictly(model, checkpoint["weights"], path)
-        return model.eval()
+    def _fields_and_weights(cls, checkpoint: dict[str, Any], path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        description = _CHECKPOINT_DEFAULTS | checkpoint["config"]
+        check_only_values(description, _CHECKPOINT_FIXED, cls.__name__, path)
+        fields = {
+            "conv_channels": description["hiddenEncoder"],
+            "hidden_size": description["hiddenGar"],
+            "aggregator": description["arMode"],
+            "num_hidden_layers": description["nLevelsGRU"],
+        }
+        return fields, checkpoint["weights"]
 
 
 __all__ = ["ModifiedCpcConfig", "ModifiedCpcModel"]

@@ -10,10 +10,8 @@ from huggingface_hub.dataclasses import strict
 from torch import nn
 from transformers import initialization as init
 from transformers.activations import ACT2FN
-from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils.generic import can_return_tuple
 
-from .filter_bank import frame_mask
+from .padding import frame_mask
 from .predictive_coding import PredictiveCodingConfig, PredictiveCodingModel
 
 
@@ -135,6 +133,11 @@ class NpcModel(PredictiveCodingModel):
 
     The prediction itself is [`predict`] of the last hidden state; the loss of the paper is its mean absolute
     difference from `extract_features(...)[0]`.
+
+    `hidden_states` holds what S3PRL's `npc` exposes, in its order: the output of the first block, that of its masked
+    convolution, and so on for each block, and in the end the sum of the masked convolutions in front of the codebooks:
+    nine states for four blocks. S3PRL lets the convolutions look at the padding of a batch; here each clip has the
+    states that it has alone, and padded frames are zero.
     """
 
     config_class = NpcConfig
@@ -166,30 +169,9 @@ class NpcModel(PredictiveCodingModel):
         if isinstance(module, NpcMaskedConv):
             init.copy_(module.conv_mask, module.visible())
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_values: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        output_hidden_states: bool | None = None,
-    ) -> BaseModelOutput:
-        """
-        Hidden states of a batch. `hidden_states` holds what S3PRL's `npc` exposes, in its order: the output of the
-        first block, that of its masked convolution, and so on for each block, and in the end the sum of the masked
-        convolutions in front of the codebooks, which is `last_hidden_state`: nine states for four blocks. S3PRL lets
-        the convolutions look at the padding of a batch; here each clip has the states that it has alone.
-
-        Args:
-            input_values (`torch.Tensor`): waveforms in [-1, 1] at 16 kHz, `(batch_size, num_samples)`.
-            attention_mask (`torch.Tensor`, *optional*): 1 for samples, 0 for padding on the right.
-            output_hidden_states (`bool`, *optional*): whether to return `hidden_states`.
-
-        Returns:
-            [`~transformers.modeling_outputs.BaseModelOutput`]: states `(batch_size, num_frames, hidden_size)`, zeros
-            for padded frames.
-        """
-        config = self.config
-        wants_states = config.output_hidden_states if output_hidden_states is None else output_hidden_states
+    def _hidden_states(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None, wants_all: bool
+    ) -> list[torch.Tensor]:
         features, num_frames = self.extract_features(input_values, attention_mask)
         valid = frame_mask(num_frames, features.shape[1])
         frames = features.transpose(1, 2)
@@ -198,8 +180,7 @@ class NpcModel(PredictiveCodingModel):
             frames = block(frames, valid)
             states += [frames, masked_conv(frames, valid)]
         states.append(torch.stack(states[1::2]).sum(dim=0))
-        states = [state.transpose(1, 2) for state in states]
-        return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states) if wants_states else None)
+        return [state.transpose(1, 2) for state in states]
 
 
 __all__ = ["NpcConfig", "NpcModel"]

@@ -9,22 +9,18 @@ Parameter names are those of the published encoder, `FE_e199.ckpt`, which S3PRL 
 """
 
 import math
-import os
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
-from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils.generic import can_return_tuple
 
-from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
-from .waveform_encoder import WaveformEncoderConfig
+from .convolutional_encoder import ConvolutionalEncoder, ConvolutionalEncoderConfig, ConvWindow
+from .padding import zero_padding
+from .s3prl_checkpoint import part_of
 
-
-Lengths = TypeVar("Lengths", int, torch.Tensor)
 
 # Hz: narrowest band and lowest edge, and where the lowest of the new bands, equally wide in mel, begins
 _MINIMUM_FREQUENCY = 50.0
@@ -32,7 +28,7 @@ _LOWEST_NEW_BAND = 30.0
 
 
 @strict
-class PasePlusConfig(WaveformEncoderConfig):
+class PasePlusConfig(ConvolutionalEncoderConfig):
     r"""
     Configuration of a [`PasePlusModel`]. The defaults are those of the published model (7.83 M parameters).
 
@@ -93,16 +89,10 @@ class PasePlusConfig(WaveformEncoderConfig):
         return len(self.conv_kernel)
 
     @property
-    def inputs_to_logits_ratio(self) -> int:
-        """Hop of the frames in samples."""
-        return math.prod(self.conv_stride)
-
-    @property
-    def conv_windows(self) -> list[tuple[int, int, tuple[int, int]]]:
-        """Kernel size and stride of each layer, and how many of its inputs it sees reflected before the start and
-        behind the end of a clip."""
+    def conv_windows(self) -> list[ConvWindow]:
+        """What each layer reads of its input, which is reflected at the ends of a clip."""
         return [
-            (kernel, stride, (kernel // 2 - (stride > 1 or kernel % 2 == 0), kernel // 2))
+            ConvWindow(kernel, stride, kernel // 2 - (stride > 1 or kernel % 2 == 0), kernel // 2)
             for kernel, stride in zip(self.conv_kernel, self.conv_stride, strict=True)
         ]
 
@@ -110,8 +100,8 @@ class PasePlusConfig(WaveformEncoderConfig):
     def minimum_samples(self) -> int:
         """Number of samples that give one frame and are enough for all layers to reflect."""
         length = 1
-        for kernel, stride, padding in reversed(self.conv_windows):
-            length = max((length - 1) * stride + kernel - sum(padding), max(padding) + 1)
+        for window in reversed(self.conv_windows):
+            length = max(window.num_inputs(length), window.left + 1, window.right + 1)
         return length
 
 
@@ -166,7 +156,7 @@ class PasePlusBlock(nn.Module):
     def __init__(self, config: PasePlusConfig, index: int):
         super().__init__()
         channels = config.conv_channels[index]
-        kernel, stride, self.padding = config.conv_windows[index]
+        kernel, stride, *self.reflected = config.conv_windows[index]
         self.conv = (
             nn.Conv1d(config.conv_channels[index - 1], channels, kernel, stride) if index else PasePlusSincConv(config)
         )
@@ -174,11 +164,7 @@ class PasePlusBlock(nn.Module):
         self.act = nn.PReLU(channels, init=0.0)
 
     def forward(self, states: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
-        return self.act(self.norm(self.conv(_reflected(states, lengths, *self.padding))))
-
-
-def _convolved_lengths(lengths: Lengths, kernel: int, stride: int, padding: tuple[int, int]) -> Lengths:
-    return (lengths + sum(padding) - kernel) // stride + 1
+        return self.act(self.norm(self.conv(_reflected(states, lengths, *self.reflected))))
 
 
 def _reflected(states: torch.Tensor, lengths: torch.Tensor | None, left: int, right: int) -> torch.Tensor:
@@ -220,9 +206,12 @@ class PasePlusQrnn(nn.Module):
         return self.layers[0](frames)
 
 
-class PasePlusModel(PreTrainedModel):
+class PasePlusModel(ConvolutionalEncoder):
     """
-    PASE+: waveforms in, one frame of 256 numbers per 10 ms out.
+    PASE+: waveforms in, one frame of 256 numbers per 10 ms out. `hidden_states` are the nine that S3PRL exposes: the
+    output of the first seven layers at the rate of the frames and of the recurrent network, all projected, and the
+    normalised sum of all; padded frames are zero. S3PRL takes the reflection and the width of the averages from the
+    padded batch; here each clip has the states that it has alone.
 
     Args:
         config ([`PasePlusConfig`]): the configuration.
@@ -230,7 +219,6 @@ class PasePlusModel(PreTrainedModel):
 
     config_class = PasePlusConfig
     base_model_prefix = "pase_plus"
-    main_input_name = "input_values"
 
     def __init__(self, config: PasePlusConfig):
         super().__init__(config)
@@ -253,85 +241,26 @@ class PasePlusModel(PreTrainedModel):
             init.copy_(module.low_hz_, edges[:-1, None])
             init.copy_(module.band_hz_, edges.diff()[:, None])
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_values: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        output_hidden_states: bool | None = None,
-    ) -> BaseModelOutput:
-        """
-        Encode waveforms. The result of a clip does not depend on the batch, whereas S3PRL takes the reflection and the
-        width of the averages from the padded batch.
-
-        Args:
-            input_values (`torch.Tensor`): waveforms `(batch_size, num_samples)` at 16 kHz.
-            attention_mask (`torch.Tensor`, *optional*):
-                `(batch_size, num_samples)`, 1 for samples, 0 for padding on the right.
-            output_hidden_states (`bool`, *optional*): whether to return the hidden states.
-
-        Returns:
-            [`~transformers.modeling_outputs.BaseModelOutput`]: `last_hidden_state`
-            `(batch_size, num_frames, hidden_size)` and `hidden_states`, the 9 that S3PRL exposes: the output of the
-            first seven layers at the rate of the frames, of the recurrent network, all projected, and the normalised
-            sum of all. Padded frames are zero.
-
-        Raises:
-            `ValueError`: if a clip is shorter than 471 samples, too short to be reflected.
-        """
-        num_samples = None if attention_mask is None else attention_mask.long().sum(dim=-1)
-        shortest = input_values.shape[-1] if num_samples is None else int(num_samples.min())
-        if shortest < self.config.minimum_samples:
-            raise ValueError(
-                f"A clip has {shortest} samples, but {type(self).__name__} needs {self.config.minimum_samples} to "
-                "reflect it at its ends. Pad it with zeros (and set its `attention_mask` to 1 there), or leave it out."
-            )
+    def _hidden_states(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None, wants_all: bool
+    ) -> list[torch.Tensor]:
+        num_samples = self._num_samples(input_values, attention_mask)
         states, lengths, skipped = input_values[:, None], num_samples, []
         for block, window in zip(self.blocks, self.config.conv_windows, strict=True):
             states = block(states, lengths)
             if lengths is not None:
-                lengths = _convolved_lengths(lengths, *window)
+                lengths = window.num_outputs(lengths)
             skipped.append((states, lengths))
         projected = self.W(self.rnn(states.transpose(1, 2)).transpose(1, 2))
         # averages first: the projections are linear, and the waveform's rate is 160 times that of the frames
         averaged = [_averaged(*skip, projected.shape[-1], lengths) for skip in skipped[:-1]]
         skips = [project(states) for project, states in zip(self.denseskips, averaged, strict=True)]
         total = self.norm_out(sum(skips, start=projected))
-        hidden_states = [_frames_first(state, lengths) for state in (*skips, projected, total)]
-        if output_hidden_states is None:
-            output_hidden_states = self.config.output_hidden_states
-        return BaseModelOutput(
-            last_hidden_state=hidden_states[-1], hidden_states=tuple(hidden_states) if output_hidden_states else None
-        )
-
-    def _get_feat_extract_output_lengths(self, input_lengths: Lengths) -> Lengths:
-        """Number of frames for a number of samples."""
-        for window in self.config.conv_windows:
-            input_lengths = _convolved_lengths(input_lengths, *window)
-        return input_lengths
+        return [zero_padding(state, lengths, -1).transpose(1, 2) for state in (*skips, projected, total)]
 
     @classmethod
-    def from_s3prl(cls, path: str | os.PathLike, config: PasePlusConfig | None = None) -> "PasePlusModel":
-        """
-        Load the checkpoint that S3PRL downloads, `FE_e199.ckpt`: a dictionary of weights, or one with the key
-        `state_dict` that holds it.
-
-        Args:
-            path (`str` or `os.PathLike`): the file.
-            config ([`PasePlusConfig`], *optional*):
-                The architecture, which the file does not describe; that of `PASE+.cfg` by default.
-
-        Returns:
-            [`PasePlusModel`]: the model in evaluation mode.
-
-        Raises:
-            `ValueError`: if the file is no such checkpoint, or if a weight is missing, left over or misshapen, naming
-            it.
-        """
-        checkpoint = read_s3prl_checkpoint(path)
-        model = cls(config or cls.config_class())
-        load_strictly(model, checkpoint.get("state_dict", checkpoint), path)
-        return model.eval()
+    def _fields_and_weights(cls, checkpoint: dict[str, Any], path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        return {}, part_of(checkpoint, "state_dict") if "state_dict" in checkpoint else checkpoint
 
 
 def _averaged(
@@ -345,13 +274,6 @@ def _averaged(
     for row, (length, frames) in enumerate(zip(lengths.tolist(), frame_lengths.tolist(), strict=True)):
         averaged[row : row + 1, :, :frames] = _averaged(states[row : row + 1, :, :length], None, frames, None)
     return averaged
-
-
-def _frames_first(states: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
-    if lengths is not None:
-        frames = torch.arange(states.shape[-1], device=states.device)
-        states = states.masked_fill((frames >= lengths[:, None])[:, None, :], 0.0)
-    return states.transpose(1, 2)
 
 
 __all__ = ["PasePlusConfig", "PasePlusModel"]

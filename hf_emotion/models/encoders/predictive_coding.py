@@ -2,19 +2,19 @@
 """What APC, VQ-APC and NPC share: a log-mel filter bank in, codebooks, the prediction of filter banks, and the layout
 of the checkpoints that S3PRL downloads (`{"config": ..., "model": ...}`, the `apc_series`)."""
 
-import os
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
-from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import initialization as init
 
-from .filter_bank import FilterBankPreTrainedModel, clip_features
-from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
+from .filter_bank import clip_features, filter_bank_frames
+from .padding import Lengths
+from .s3prl_checkpoint import check_only_values, part_of
 from .vector_quantizer import GroupedVectorQuantizer, check_codebooks
-from .waveform_encoder import WaveformEncoderConfig
+from .waveform_encoder import S3prlEncoder, WaveformEncoderConfig
 
 
 # options of the filter bank that a checkpoint may name, with the only value that is computed here
@@ -80,11 +80,13 @@ class PredictiveCodingConfig(WaveformEncoderConfig):
         return self.num_hidden_layers
 
 
-class PredictiveCodingModel(FilterBankPreTrainedModel):
-    """Base of [`ApcModel`], [`VqApcModel`] and [`NpcModel`]."""
+class PredictiveCodingModel(S3prlEncoder):
+    """Base of [`ApcModel`], [`VqApcModel`] and [`NpcModel`]: a frame every 10 ms."""
 
     config: PredictiveCodingConfig
     config_class: type[PredictiveCodingConfig] = PredictiveCodingConfig
+    base_model_prefix = "encoder"
+    _s3prl_parts = ("config", "model")
     # S3PRL's name of an architecture option -> ours
     _s3prl_options: Mapping[str, str] = {}
     # options that must have this value
@@ -141,72 +143,38 @@ class PredictiveCodingModel(FilterBankPreTrainedModel):
         codes = self.vq_layers(last_hidden_state) if self.config.codebook_sizes else last_hidden_state
         return self.postnet(codes)
 
+    def _get_feat_extract_output_lengths(self, input_lengths: Lengths) -> Lengths:
+        return filter_bank_frames(input_lengths)
+
     @classmethod
-    def from_s3prl(cls, path: str | os.PathLike):
-        """
-        Load the checkpoint file that S3PRL downloads, strictly.
-
-        Args:
-            path (`str` or `os.PathLike`): the `.ckpt` file.
-
-        Returns:
-            The model, in evaluation mode.
-
-        Raises:
-            `OSError`: if the file cannot be opened.
-            `ValueError`: if it is no such checkpoint, if a weight is missing, left over or misshapen, or if its config
-                asks for something that this class does not compute; all are named.
-        """
-        checkpoint = read_s3prl_checkpoint(path, ("config", "model"))
-        try:
-            audio = dict(checkpoint["config"]["data"]["audio"])
-            options = dict(checkpoint["config"]["model"]["paras"])
-        except (KeyError, TypeError) as error:
-            raise ValueError(
-                f"The config in {path} has no `data.audio` or no `model.paras`, which say how the model was built. "
-                "Download the file that S3PRL names for this encoder."
-            ) from error
+    def _fields_and_weights(cls, checkpoint: dict[str, Any], path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        audio = dict(part_of(checkpoint["config"], "data", "audio"))
+        options = dict(part_of(checkpoint["config"], "model", "paras"))
         cls._check_quantization(options.get("vq"), path)
-        fields = _audio_fields(audio, path) | cls._architecture_fields(options, path)
-        try:
-            model = cls(cls.config_class(**fields))
-        except StrictDataclassError as error:
-            raise ValueError(f"The config in {path} describes no {cls.__name__} that can be built: {error}") from error
-        load_strictly(model, checkpoint["model"], path)
-        return model.eval()
+        return cls._audio_fields(audio, path) | cls._architecture_fields(options, path), checkpoint["model"]
 
     @classmethod
     def _check_quantization(cls, codebooks, path) -> None:
         """For models that exist with and without codebooks."""
 
     @classmethod
+    def _audio_fields(cls, audio: dict, path) -> dict:
+        # how training decoded files; here waveforms come in [-1, 1], as S3PRL passes them
+        audio.pop("decode_wav", None)
+        check_only_values(audio, _FILTER_BANK_OPTIONS, cls.__name__, path)
+        _refuse_unknown(audio, {"feat_dim", "cmvn", *_FILTER_BANK_OPTIONS}, "its filter bank", path)
+        return {"num_mel_bins": audio.get("feat_dim", 80), "normalize": audio.get("cmvn", True)}
+
+    @classmethod
     def _architecture_fields(cls, options: dict, path) -> dict:
         codebooks = options.pop("vq", None) or {}
         names = {"codebook_size": "codebook_sizes", "code_dim": "code_sizes", "gumbel_temperature": None}
         _refuse_unknown(codebooks, names, "its codebooks", path)
-        _refuse_other_values(options, cls._s3prl_constants, "its architecture", path)
+        check_only_values(options, cls._s3prl_constants, cls.__name__, path)
         _refuse_unknown(options, {**cls._s3prl_options, **cls._s3prl_constants}, "its architecture", path)
         fields = {ours: options[theirs] for theirs, ours in cls._s3prl_options.items() if theirs in options}
         fields |= {"codebook_sizes": None, "code_sizes": None}
         return fields | {names[theirs] or theirs: value for theirs, value in codebooks.items()}
-
-
-def _audio_fields(audio: dict, path) -> dict:
-    # how training decoded files; here waveforms come in [-1, 1], as S3PRL passes them
-    audio.pop("decode_wav", None)
-    _refuse_other_values(audio, _FILTER_BANK_OPTIONS, "its filter bank", path)
-    _refuse_unknown(audio, {"feat_dim", "cmvn", *_FILTER_BANK_OPTIONS}, "its filter bank", path)
-    return {"num_mel_bins": audio.get("feat_dim", 80), "normalize": audio.get("cmvn", True)}
-
-
-def _refuse_other_values(options: Mapping, values: Mapping, part: str, path) -> None:
-    other = {name: options[name] for name, value in values.items() if options.get(name, value) != value}
-    if other:
-        needed = {name: values[name] for name in other}
-        raise ValueError(
-            f"{path} was trained with {other} for {part}, but only {needed} is computed here: its results would "
-            "differ. Use S3PRL itself for this checkpoint."
-        )
 
 
 def _refuse_unknown(options: Mapping, known, part: str, path) -> None:

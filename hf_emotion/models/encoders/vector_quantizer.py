@@ -1,5 +1,5 @@
 # Copyright 2026 The hf-emotion authors. Licensed under the Apache License, Version 2.0.
-"""Vector quantisation by the largest logit, as VQ-APC and NPC use it in front of their prediction."""
+"""Vector quantisation by the highest score, as VQ-APC, NPC and vq-wav2vec use it."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,29 @@ import torch
 from torch import nn
 
 
+def chosen_codes(scores: torch.Tensor, temperature: float, training: bool) -> torch.Tensor:
+    """
+    Which code of a codebook each frame is given: the one with the highest score, and in training one drawn by the
+    Gumbel softmax with a straight-through gradient.
+
+    Args:
+        scores (`torch.Tensor`): `(..., num_codes)`.
+        temperature (`float`): of the Gumbel softmax.
+        training (`bool`): whether to draw.
+
+    Returns:
+        `torch.Tensor`: like `scores`, 1 for the code and 0 for the others.
+    """
+    if training:
+        # float, since the noise of half precision has infinite values
+        return nn.functional.gumbel_softmax(scores.float(), tau=temperature, hard=True).to(scores.dtype)
+    return nn.functional.one_hot(scores.argmax(dim=-1), scores.shape[-1]).to(scores.dtype)
+
+
 class VectorQuantizer(nn.Module):
     """
-    Replace each frame by one of `num_codes` learned vectors: the one whose logit is largest, and in training one drawn
-    by the Gumbel softmax with a straight-through gradient (Chung et al., "Vector-Quantized Autoregressive Predictive
-    Coding", Interspeech 2020, section 2.2).
+    Replace each frame by one of `num_codes` learned vectors, [`chosen_codes`] by a linear layer (Chung et al.,
+    "Vector-Quantized Autoregressive Predictive Coding", Interspeech 2020, section 2.2).
     """
 
     def __init__(self, size: int, num_codes: int, temperature: float):
@@ -22,12 +40,7 @@ class VectorQuantizer(nn.Module):
         self.codebook_CxE = nn.Linear(num_codes, size, bias=False)
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        logits = self.vq_logits(frames)
-        if self.training:
-            chosen = nn.functional.gumbel_softmax(logits, tau=self.temperature, hard=True)
-        else:
-            chosen = nn.functional.one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
-        return self.codebook_CxE(chosen)
+        return self.codebook_CxE(chosen_codes(self.vq_logits(frames), self.temperature, self.training))
 
 
 class GroupedVectorQuantizer(nn.ModuleList):

@@ -13,6 +13,7 @@ from torch import nn
 from transformers import initialization as init
 from transformers.activations import ACT2FN
 
+from .vector_quantizer import chosen_codes
 from .wav2vec import Wav2VecConfig, Wav2VecModel
 
 
@@ -82,11 +83,7 @@ class VqWav2VecGumbelQuantizer(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Quantise features `(batch_size, hidden_size, num_frames)`."""
         scores = self.weight_proj(features.transpose(1, 2)).unflatten(-1, (self.num_groups, -1))
-        if self.training:
-            # float, since the noise of half precision has infinite values
-            choices = nn.functional.gumbel_softmax(scores.float(), tau=self.temperature, hard=True)
-        else:
-            choices = nn.functional.one_hot(scores.argmax(dim=-1), scores.shape[-1])
+        choices = chosen_codes(scores, self.temperature, self.training)
         books = self.vars[0].unflatten(0, (1 if self.share_codevectors else self.num_groups, -1))
         books = books.expand(self.num_groups, -1, -1)
         chosen = torch.einsum("btgv,gvd->btgd", choices.to(books.dtype), books)
@@ -107,7 +104,8 @@ def _score_projection(config: VqWav2VecConfig, num_scores: int) -> nn.Module:
 
 class VqWav2VecModel(Wav2VecModel):
     """
-    vq-wav2vec with a Gumbel quantizer: a [`Wav2VecModel`] whose aggregator reads quantised frames.
+    vq-wav2vec with a Gumbel quantizer: a [`Wav2VecModel`] whose aggregator reads quantised frames. The checkpoint is
+    `vq-wav2vec.pt` of s3prl/converted_ckpts.
 
     Args:
         config ([`VqWav2VecConfig`]): the configuration.

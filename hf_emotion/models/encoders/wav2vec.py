@@ -10,24 +10,20 @@ Parameter names are those of fairseq, in which S3PRL stores the checkpoint `wav2
 
 import ast
 import math
-import os
 import re
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
-from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.activations import ACT2FN
-from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils.generic import can_return_tuple
 
-from .s3prl_checkpoint import load_strictly, read_s3prl_checkpoint
-from .waveform_encoder import WaveformEncoderConfig
+from .convolutional_encoder import ConvolutionalEncoder, ConvolutionalEncoderConfig, ConvWindow
+from .padding import frame_mask, zero_padding
+from .s3prl_checkpoint import check_only_values
 
-
-Lengths = TypeVar("Lengths", int, torch.Tensor)
 
 # What S3PRL takes for a field that a checkpoint's `model_cfg` leaves out.
 _FAIRSEQ_DEFAULTS = {
@@ -39,7 +35,6 @@ _FAIRSEQ_DEFAULTS = {
     "residual_scale": 0.5,
     "dropout": 0.0,
     "prediction_steps": 12,
-    "vq_type": "none",
 }
 # Variants of the architecture that neither published model uses.
 _FAIRSEQ_FIXED = {
@@ -53,7 +48,7 @@ _FAIRSEQ_FIXED = {
 
 
 @strict
-class Wav2VecConfig(WaveformEncoderConfig):
+class Wav2VecConfig(ConvolutionalEncoderConfig):
     r"""
     Configuration of a [`Wav2VecModel`]. The defaults are those of "wav2vec large" (32.5 M parameters).
 
@@ -87,7 +82,7 @@ class Wav2VecConfig(WaveformEncoderConfig):
     >>> from hf_emotion.models.encoders.wav2vec import Wav2VecConfig
 
     >>> config = Wav2VecConfig()
-    >>> config.receptive_field, config.inputs_to_logits_ratio, config.num_hidden_layers
+    >>> config.minimum_samples, config.inputs_to_logits_ratio, config.num_hidden_layers
     (465, 160, 12)
 
     ```
@@ -121,19 +116,9 @@ class Wav2VecConfig(WaveformEncoderConfig):
         return len(self.aggregator_kernel)
 
     @property
-    def inputs_to_logits_ratio(self) -> int:
-        """Hop of the frames in samples."""
-        return math.prod(self.conv_stride)
-
-    @property
-    def receptive_field(self) -> int:
-        """Number of samples that the feature extractor needs for one frame."""
-        samples = 1
-        for kernel, stride in zip(reversed(self.conv_kernel), reversed(self.conv_stride), strict=True):
-            samples = (samples - 1) * stride + kernel
-        return samples
-
-    minimum_samples = receptive_field
+    def conv_windows(self) -> list[ConvWindow]:
+        """What each layer of the feature extractor reads of its input."""
+        return [ConvWindow(*pair) for pair in zip(self.conv_kernel, self.conv_stride, strict=True)]
 
 
 class Wav2VecGroupNorm(nn.Module):
@@ -151,17 +136,12 @@ class Wav2VecGroupNorm(nn.Module):
         weight, bias = self.weight.float(), self.bias.float()
         if num_frames is None:
             return nn.functional.group_norm(values, 1, weight, bias, self.eps).to(states.dtype)
-        padded = _padded_frames(states, num_frames)
+        padded = ~frame_mask(num_frames, states.shape[-1])[:, None]
         count = num_frames[:, None, None] * states.shape[1]
         centred = values - values.masked_fill(padded, 0.0).sum(dim=(1, 2), keepdim=True) / count
         variance = centred.masked_fill(padded, 0.0).square().sum(dim=(1, 2), keepdim=True) / count
         normed = centred * torch.rsqrt(variance + self.eps)
         return (normed * weight[:, None] + bias[:, None]).to(states.dtype)
-
-
-def _padded_frames(states: torch.Tensor, num_frames: torch.Tensor) -> torch.Tensor:
-    frames = torch.arange(states.shape[-1], device=states.device)
-    return (frames >= num_frames[:, None])[:, None, :]
 
 
 class Wav2VecConvLayer(nn.ModuleList):
@@ -180,31 +160,27 @@ class Wav2VecFeatureExtractor(nn.Module):
     def __init__(self, config: Wav2VecConfig):
         super().__init__()
         self.log_compression = config.log_compression
-        self.windows = list(zip(config.conv_kernel, config.conv_stride, strict=True))
+        self.windows = config.conv_windows
         channels = [1, *[config.hidden_size] * (len(config.conv_kernel) - 1)]
         self.conv_layers = nn.ModuleList(
             Wav2VecConvLayer(
                 [
-                    nn.Conv1d(num_inputs, config.hidden_size, kernel, stride, bias=False),
+                    nn.Conv1d(num_inputs, config.hidden_size, window.kernel, window.stride, bias=False),
                     nn.Identity(),  # fairseq's dropout, which is always 0 here
                     Wav2VecGroupNorm(config),
                     ACT2FN[config.hidden_act],
                 ]
             )
-            for num_inputs, (kernel, stride) in zip(channels, self.windows, strict=True)
+            for num_inputs, window in zip(channels, self.windows, strict=True)
         )
 
     def forward(self, input_values: torch.Tensor, num_samples: torch.Tensor | None) -> torch.Tensor:
         states, lengths = input_values[:, None], num_samples
-        for layer, (kernel, stride) in zip(self.conv_layers, self.windows, strict=True):
+        for layer, window in zip(self.conv_layers, self.windows, strict=True):
             if lengths is not None:
-                lengths = _convolved_lengths(lengths, kernel, stride)
+                lengths = window.num_outputs(lengths)
             states = layer(states, lengths)
         return states.abs().log1p() if self.log_compression else states
-
-
-def _convolved_lengths(lengths: Lengths, kernel: int, stride: int) -> Lengths:
-    return (lengths - kernel) // stride + 1
 
 
 class Wav2VecAggregator(nn.Module):
@@ -246,11 +222,15 @@ class Wav2VecPredictions(nn.Module):
         self.project_to_steps = nn.ConvTranspose2d(size, size, (1, config.num_prediction_steps))
 
 
-class Wav2VecModel(PreTrainedModel):
+class Wav2VecModel(ConvolutionalEncoder):
     """
     wav2vec: waveforms in, one frame of 512 numbers per 10 ms out. Among the parameters are the linear maps of the
     pretraining task, `wav2vec_predictions`, which published parameter counts include. No output depends on them, so
     that fine-tuning with data parallelism needs `ddp_find_unused_parameters=True`.
+
+    `hidden_states` are the 13 that S3PRL exposes: the output of the feature extractor (before the quantizer, if there
+    is one) and of each aggregator layer; padded frames are zero. S3PRL lets padding into the group norms; here each
+    clip has the states that it has alone. The checkpoint is `wav2vec_large.pt` of s3prl/converted_ckpts.
 
     Args:
         config ([`Wav2VecConfig`]): the configuration.
@@ -258,7 +238,7 @@ class Wav2VecModel(PreTrainedModel):
 
     config_class = Wav2VecConfig
     base_model_prefix = "wav2vec"
-    main_input_name = "input_values"
+    _s3prl_parts = ("model_cfg", "model_weight")
     _quantizer_type = "none"
 
     def __init__(self, config: Wav2VecConfig):
@@ -279,84 +259,29 @@ class Wav2VecModel(PreTrainedModel):
             init.ones_(module.weight)
             init.zeros_(module.bias)
 
-    @can_return_tuple
-    def forward(
-        self,
-        input_values: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        output_hidden_states: bool | None = None,
-    ) -> BaseModelOutput:
-        """
-        Encode waveforms. The result of a clip does not depend on the batch, whereas S3PRL lets the padding into the
-        group norms.
-
-        Args:
-            input_values (`torch.Tensor`): waveforms `(batch_size, num_samples)` at 16 kHz.
-            attention_mask (`torch.Tensor`, *optional*):
-                `(batch_size, num_samples)`, 1 for samples, 0 for padding on the right.
-            output_hidden_states (`bool`, *optional*): whether to return the hidden states.
-
-        Returns:
-            [`~transformers.modeling_outputs.BaseModelOutput`]: `last_hidden_state`
-            `(batch_size, num_frames, hidden_size)` and `hidden_states`, the 13 that S3PRL exposes: the output of the
-            feature extractor (before the quantizer, if there is one) and of each aggregator layer. Padded frames are
-            zero.
-
-        Raises:
-            `ValueError`: if a clip is shorter than the receptive field, 465 samples.
-        """
-        num_samples = None if attention_mask is None else attention_mask.long().sum(dim=-1)
-        shortest = input_values.shape[-1] if num_samples is None else int(num_samples.min())
-        if shortest < self.config.receptive_field:
-            raise ValueError(
-                f"A clip has {shortest} samples, but {type(self).__name__} needs {self.config.receptive_field} for "
-                "one frame. Pad it with zeros (and set its `attention_mask` to 1 there), or leave it out."
-            )
+    def _hidden_states(
+        self, input_values: torch.Tensor, attention_mask: torch.Tensor | None, wants_all: bool
+    ) -> list[torch.Tensor]:
+        num_samples = self._num_samples(input_values, attention_mask)
         num_frames = None if num_samples is None else self._get_feat_extract_output_lengths(num_samples)
         features = self.feature_extractor(input_values, num_samples)
         quantized = features if self.vector_quantizer is None else self.vector_quantizer(features)
         states = [features, *self.feature_aggregator(quantized, num_frames)]
-        if output_hidden_states is None:
-            output_hidden_states = self.config.output_hidden_states
-        wanted = [_frames_first(state, num_frames) for state in (states if output_hidden_states else states[-1:])]
-        return BaseModelOutput(
-            last_hidden_state=wanted[-1], hidden_states=tuple(wanted) if output_hidden_states else None
-        )
-
-    def _get_feat_extract_output_lengths(self, input_lengths: Lengths) -> Lengths:
-        """Number of frames for a number of samples."""
-        for kernel, stride in zip(self.config.conv_kernel, self.config.conv_stride, strict=True):
-            input_lengths = _convolved_lengths(input_lengths, kernel, stride)
-        return input_lengths
+        return [
+            zero_padding(state, num_frames, -1).transpose(1, 2) for state in (states if wants_all else states[-1:])
+        ]
 
     @classmethod
-    def from_s3prl(cls, path: str | os.PathLike) -> "Wav2VecModel":
-        """
-        Load the checkpoint that S3PRL downloads: `wav2vec_large.pt` (or `vq-wav2vec.pt` in [`VqWav2VecModel`]) of
-        s3prl/converted_ckpts, a dictionary with the keys `task_cfg`, `model_cfg` and `model_weight`.
-
-        Args:
-            path (`str` or `os.PathLike`): the file.
-
-        Returns:
-            [`Wav2VecModel`]: the model in evaluation mode.
-
-        Raises:
-            `ValueError`: if the file is no such checkpoint, describes another architecture, or if a weight is
-            missing, left over or misshapen, naming it.
-        """
-        checkpoint = read_s3prl_checkpoint(path, ("model_cfg", "model_weight"))
-        fields = _FAIRSEQ_FIXED | _FAIRSEQ_DEFAULTS | checkpoint["model_cfg"]
-        expected = _FAIRSEQ_FIXED | {"vq_type": cls._quantizer_type}
-        other = {name: fields[name] for name, value in expected.items() if (fields[name] or value) != value}
-        if other:
+    def _fields_and_weights(cls, checkpoint: dict[str, Any], path) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        fields = _FAIRSEQ_DEFAULTS | checkpoint["model_cfg"]
+        quantizer = fields.get("vq_type") or "none"
+        if quantizer != cls._quantizer_type:
             raise ValueError(
-                f"{path} describes another architecture than {cls.__name__}, which needs {expected}, but found "
-                f"{other}. Load models without quantizer with Wav2VecModel and Gumbel models with VqWav2VecModel."
+                f"{path} has the quantizer {quantizer!r}, but {cls.__name__} has {cls._quantizer_type!r}. Load models "
+                "without quantizer with Wav2VecModel and Gumbel models with VqWav2VecModel; others are not built here."
             )
-        model = cls(cls.config_class(**cls._config_fields(fields)))
-        load_strictly(model, checkpoint["model_weight"], path)
-        return model.eval()
+        check_only_values(fields, _FAIRSEQ_FIXED, cls.__name__, path)
+        return cls._config_fields(fields), checkpoint["model_weight"]
 
     @classmethod
     def _config_fields(cls, fields: dict) -> dict:
@@ -364,7 +289,7 @@ class Wav2VecModel(PreTrainedModel):
         features = _parsed_layers(fields["conv_feature_layers"])
         aggregator = _parsed_layers(fields["conv_aggregator_layers"])
         sizes = {layer[0] for layer in features + aggregator}
-        if len(sizes) > 1 or any(stride != 1 for _, _, stride in aggregator):
+        if len(sizes) != 1 or any(stride != 1 for _, _, stride in aggregator):
             raise ValueError(
                 f"The convolutions {features} and {aggregator} must all have one number of channels, and those of the "
                 "aggregator stride 1: other variants were never published and are not built here."
@@ -381,12 +306,6 @@ class Wav2VecModel(PreTrainedModel):
             "hidden_dropout": float(fields["dropout"]),
             "num_prediction_steps": fields["prediction_steps"],
         }
-
-
-def _frames_first(states: torch.Tensor, num_frames: torch.Tensor | None) -> torch.Tensor:
-    if num_frames is not None:
-        states = states.masked_fill(_padded_frames(states, num_frames), 0.0)
-    return states.transpose(1, 2)
 
 
 def _parsed_layers(text: str) -> list[tuple[int, int, int]]:

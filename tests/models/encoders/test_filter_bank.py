@@ -9,7 +9,6 @@ from transformers.audio_utils import mel_filter_bank, spectrogram, window_functi
 from hf_emotion.models.encoders import FilterBankConfig, FilterBankModel
 from hf_emotion.models.encoders.filter_bank import (
     clip_features,
-    clip_lengths,
     deltas,
     filter_bank_frames,
     log_mel_spectrogram,
@@ -178,19 +177,6 @@ def test_features_without_normalisation_are_zero_behind_a_clip():
     assert num_frames.tolist() == [23, 4]
     assert features[1, :4].any()
     assert not features[1, 4:].any()
-
-
-@pytest.mark.parametrize(
-    ("shape", "mask", "message"),
-    [
-        ((4,), None, "waveforms are"),
-        ((1, 4), [[1, 1, 1]], "one value for each sample"),
-        ((1, 4), [[0, 1, 1, 1]], "padded on the right"),
-    ],
-)
-def test_input_that_does_not_fit_is_refused(shape, mask, message):
-    with pytest.raises(ValueError, match=message):
-        clip_lengths(torch.zeros(shape), None if mask is None else torch.tensor(mask))
 
 
 @pytest.mark.parametrize(("field", "value"), [("window", "hann"), ("num_mel_bins", 0), ("num_deltas", -1)])

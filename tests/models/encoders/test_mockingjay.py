@@ -302,14 +302,17 @@ def with_audio(**changes) -> dict:
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        (s3prl_description(pre_layer_norm=True), "`pre_layer_norm` switched on"),
-        (s3prl_description(share_layer=True), "`share_layer` switched on"),
+        (s3prl_description(pre_layer_norm=True), "found {'pre_layer_norm': True}"),
+        (s3prl_description(share_layer=True), "found {'share_layer': True}"),
         (with_audio(input={"feat_type": "mfcc"}), "reads 'mfcc' features"),
-        (with_audio(hop_ms=20), "hop_ms=20"),
-        ({"transformer": {}, "task": {}}, "lacks audio"),
+        (with_audio(hop_ms=20), "needs {'hop_ms': 10}, but found {'hop_ms': 20}"),
+        ({"transformer": {}, "task": {}}, "lacks 'audio'"),
+        ({"runner": {}}, "lacks 'Upstream_Config'"),
         (s3prl_description() | {"task": {}}, "lacks 'sequence_length'"),
+        (s3prl_description(hidden_size="wide"), "hidden_size='wide', but needs a value of the type int"),
+        (s3prl_description(num_attention_heads=5), "(?s)no MockingjayModel that can be built.*5 attention heads"),
     ],
-    ids=["pre_norm", "shared_layers", "mfcc", "hop", "no_audio", "no_length"],
+    ids=["pre_norm", "shared_layers", "mfcc", "hop", "no_audio", "no_description", "no_length", "no_size", "heads"],
 )
 def test_a_variant_that_the_class_does_not_have_is_refused(tmp_path, description, message):
     torch.save(s3prl_checkpoint(s3prl_weights(), description), tmp_path / "states.ckpt")

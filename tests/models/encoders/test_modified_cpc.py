@@ -134,7 +134,7 @@ def test_a_renamed_weight_is_refused_by_name(tmp_path):
 )
 def test_another_architecture_is_refused(tmp_path, changes, found):
     path = save_checkpoint(tmp_path / "cpc.pt", tiny_model().state_dict(), **changes)
-    with pytest.raises(Exception, match=found):
+    with pytest.raises(ValueError, match=found):
         ModifiedCpcModel.from_s3prl(path)
 
 

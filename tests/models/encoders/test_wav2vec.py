@@ -1,5 +1,6 @@
 """wav2vec: the forward pass against one written from the paper, strict loading, padding, parameter counts."""
 
+import argparse
 import math
 
 import pytest
@@ -130,8 +131,8 @@ def test_group_norms_do_hear_the_padding_without_a_mask(model):
     assert not torch.allclose(model(batch).last_hidden_state[1, :frames], alone, atol=1e-3)
 
 
-def test_a_clip_shorter_than_the_receptive_field_is_refused(model):
-    shortest = model.config.receptive_field
+def test_a_clip_without_a_frame_is_refused(model):
+    shortest = model.config.minimum_samples
     assert model(torch.zeros(1, shortest)).last_hidden_state.shape == (1, 1, 6)
     with pytest.raises(ValueError, match=f"has {shortest - 1} samples, but Wav2VecModel needs {shortest}"):
         model(torch.zeros(1, shortest - 1))
@@ -144,6 +145,12 @@ def test_s3prl_checkpoint_loads_with_nothing_missing_or_left_over(model, tmp_pat
     assert not loaded.training
     (clip,) = waveforms(1000)
     assert loaded(clip[None]).last_hidden_state.equal(model(clip[None]).last_hidden_state)
+
+
+def test_python_objects_beside_the_weights_are_left_out(model, tmp_path):
+    path = save_checkpoint(tmp_path / "wav2vec.pt", model.state_dict())
+    torch.save({**torch.load(path), "task_cfg": argparse.Namespace(data="/")}, path)
+    assert set(Wav2VecModel.from_s3prl(path).state_dict()) == set(model.state_dict())
 
 
 def test_the_names_are_those_of_fairseq():
@@ -181,10 +188,12 @@ def test_a_misshapen_weight_is_refused_by_name(model, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({"vq_type": "gumbel"}, "'vq_type': 'gumbel'"),
+        ({"vq_type": "gumbel"}, "quantizer 'gumbel', but Wav2VecModel has 'none'"),
         ({"aggregator": "gru"}, "'aggregator': 'gru'"),
         ({"agg_zero_pad": True}, "'agg_zero_pad': True"),
         ({"conv_aggregator_layers": "[(6, 2, 2)]"}, "stride 1"),
+        ({"conv_aggregator_layers": "", "conv_feature_layers": ""}, "one number of channels"),
+        ({"prediction_steps": "12"}, "describes no Wav2VecModel that can be built"),
     ],
 )
 def test_another_architecture_is_refused(model, tmp_path, changes, found):
