@@ -191,7 +191,7 @@ def load_protocol(path: str | Path) -> Any:
             is that of the file, unless it says otherwise.
 
     Returns:
-        [`FrozenEncoderProtocol`] or [`~hf_emotion.benchmark.training_protocol.TrainingProtocol`].
+        [`FrozenEncoderProtocol`] or [`~hf_emotion.benchmark.training.protocol.TrainingProtocol`].
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -233,7 +233,7 @@ def configs_dir() -> Path:
 
 
 def _kinds() -> dict[str, tuple[type[Protocol], type, type]]:
-    from .training_protocol import TrainingProtocol, TrainingSetting, TrainingSystem
+    from .training.protocol import TrainingProtocol, TrainingSetting, TrainingSystem
 
     return {
         "frozen_encoders": (FrozenEncoderProtocol, FrozenSetting, FrozenSystem),

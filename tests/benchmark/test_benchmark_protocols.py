@@ -5,12 +5,12 @@ import yaml
 
 from hf_emotion.benchmark.protocol import load_protocol, protocol_files
 from hf_emotion.benchmark.reported import reported_table
-from hf_emotion.benchmark.training_protocol import TrainingProtocol
-from hf_emotion.benchmark.training_runs import parse_overrides, planned_runs
+from hf_emotion.benchmark.training.protocol import TrainingProtocol
+from hf_emotion.benchmark.training.runs import parse_overrides, planned_runs
 from hf_emotion.experiment.check import check_experiment
 from hf_emotion.experiment.corpora import requested_corpora
 from hf_emotion.experiment.steps import load_experiment
-from tests.benchmark.toy_grid import write_protocol
+from tests.benchmark.training.toy_grid import write_protocol
 
 
 FILES = protocol_files()

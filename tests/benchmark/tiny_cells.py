@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
 from hf_emotion.benchmark.cells import Cell, CellResult, finish_cell
-from hf_emotion.benchmark.heads import HeadFeatures, StackedHeads
+from hf_emotion.benchmark.frozen.heads import HeadFeatures, StackedHeads
 from hf_emotion.benchmark.scores import macro_f1_of
 from hf_emotion.benchmark.soft_predictions import soft_predictions_table
 from hf_emotion.features.encoder_identity import weights_digest

@@ -6,7 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from tests.benchmark.tiny_labels import write_submission, write_tiny_labels
+from tests.benchmark.submissions.tiny_labels import write_submission, write_tiny_labels
 
 
 @pytest.fixture(scope="module")

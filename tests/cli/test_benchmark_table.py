@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hf_emotion.benchmark.cells import Cell
-from tests.benchmark.test_tables import EXHUBERT, HUBERT, write_cell
+from tests.benchmark.tables.test_benchmark_table import EXHUBERT, HUBERT, write_cell
 from tests.prediction_tables import random_predictions
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hf_emotion.benchmark.results_store import ResultsStore
+from hf_emotion.benchmark.results.store import ResultsStore
 
 from .small_store import small_store
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hf_emotion.benchmark.entries import Entry
-from hf_emotion.benchmark.results_store import ResultsStore
+from hf_emotion.benchmark.results.entries import Entry
+from hf_emotion.benchmark.results.store import ResultsStore
 from hf_emotion.benchmark.scores import setting_scores
 from hf_emotion.benchmark.soft_predictions import decisions_of, decisions_table, labels_of, soft_predictions_table
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from hf_emotion.demo.leaderboard.app import build_app, launch_options
-from tests.benchmark.tiny_labels import PROTOCOL, tiny_predictions, tiny_setting, write_tiny_labels
+from tests.benchmark.submissions.tiny_labels import PROTOCOL, tiny_predictions, tiny_setting, write_tiny_labels
 
 from .small_store import HOSTILE_NAME, SETTING, small_store
 

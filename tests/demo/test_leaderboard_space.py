@@ -28,9 +28,9 @@ import sys
 from pathlib import Path
 for name in {blocked!r}:
     sys.modules[name] = None
-from hf_emotion.benchmark.results_store import ResultsStore
+from hf_emotion.benchmark.results.store import ResultsStore
 from hf_emotion.demo.leaderboard import app, compare_tab, details_tab, submit_tab
-from tests.benchmark.tiny_labels import PROTOCOL, write_submission, write_tiny_labels
+from tests.benchmark.submissions.tiny_labels import PROTOCOL, write_submission, write_tiny_labels
 import hf_emotion
 folder = Path(sys.argv[1])
 store, labels = ResultsStore(folder / "store"), write_tiny_labels(folder / "labels")
@@ -116,7 +116,7 @@ def served_config(address: str, process: subprocess.Popen) -> str:
 
 def test_a_space_serves_the_results_that_are_on_the_hub(space, tmp_path):
     small_store(tmp_path / "store")
-    push = "import sys; from hf_emotion.benchmark.results_store import ResultsStore; "
+    push = "import sys; from hf_emotion.benchmark.results.store import ResultsStore; "
     push += "ResultsStore(sys.argv[1]).push('user/results')"
     labels = "import huggingface_hub; huggingface_hub.HfApi().create_repo('user/labels', repo_type='dataset')"
     with HubDouble(tmp_path / "hub") as hub, socket.socket() as free:

@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import pytest
 
-from hf_emotion.benchmark.entries import Entry
-from hf_emotion.benchmark.results_store import ResultsStore
+from hf_emotion.benchmark.results.entries import Entry
+from hf_emotion.benchmark.results.store import ResultsStore
 from hf_emotion.demo.leaderboard.tables import (
     class_table,
     comparison_table,

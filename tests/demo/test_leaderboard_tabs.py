@@ -6,15 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from hf_emotion.benchmark.results_hub import HubResultsStore
-from hf_emotion.benchmark.results_store import ResultsStore
-from hf_emotion.benchmark.untrusted_files import SubmissionError
+from hf_emotion.benchmark.results.hub_store import HubResultsStore
+from hf_emotion.benchmark.results.store import ResultsStore
+from hf_emotion.benchmark.submissions.untrusted_files import SubmissionError
 from hf_emotion.demo.leaderboard import app, compare_tab, details_tab, submit_tab
 from hf_emotion.demo.leaderboard.compare_tab import choices, radar_html, significance_html
 from hf_emotion.demo.leaderboard.details_tab import details_html, measured_setting
 from hf_emotion.demo.leaderboard.submit_tab import accepted_html, receive, refused_html
 from hf_emotion.demo.leaderboard.table_tab import filtered_table
-from tests.benchmark.tiny_labels import PROTOCOL, tiny_predictions, tiny_setting, write_text_files, write_tiny_labels
+from tests.benchmark.submissions.tiny_labels import (
+    PROTOCOL,
+    tiny_predictions,
+    tiny_setting,
+    write_text_files,
+    write_tiny_labels,
+)
 
 from .small_store import HOSTILE_NAME, SETTING, small_store
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..cells import slug
-from ..entries import Entry
+from ..results.entries import Entry
 
 
 _FOLDER = Path(__file__).parent

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...benchmark.protocol import Protocol, load_protocol, protocol_files
-from ...benchmark.results_hub import HubResultsStore
-from ...benchmark.results_store import ResultsStore
+from ...benchmark.results.hub_store import HubResultsStore
+from ...benchmark.results.store import ResultsStore
 from .compare_tab import build_compare_tab, choices
 from .details_tab import build_details_tab
 from .submit_tab import MAX_FILE_BYTES, build_submit_tab
@@ -38,7 +38,7 @@ def build_app(
     Lay out the leaderboard. Launch it with the options of [`launch_options`].
 
     Args:
-        store ([`~hf_emotion.benchmark.results_store.ResultsStore`]): Its rows.
+        store ([`~hf_emotion.benchmark.results.store.ResultsStore`]): Its rows.
         label_dir (`str` or `os.PathLike`, *optional*): Folder of EMO-SUPERB's published label files, which submissions
             are scored against. Without it, the app takes none.
         protocol ([`~hf_emotion.benchmark.protocol.Protocol`], *optional*): What submissions are held against; by

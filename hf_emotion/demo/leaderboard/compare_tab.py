@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from ...benchmark.entries import Entry
-from ...benchmark.results_store import ResultsStore
+from ...benchmark.results.entries import Entry
+from ...benchmark.results.store import ResultsStore
 from .figures import MAX_SYSTEMS, radar_figure
 from .html_tables import comparison_html, scores_html
 from .pictures import picture

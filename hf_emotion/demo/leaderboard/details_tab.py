@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ...benchmark.entries import Entry
-from ...benchmark.results_store import ResultsStore
+from ...benchmark.results.entries import Entry
+from ...benchmark.results.store import ResultsStore
 from ...benchmark.soft_predictions import has_probabilities
 from .compare_tab import choices, testable_pair
 from .figures import confusion_figure, layer_figure, reliability_figure

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ...benchmark.entries import Entry
 from ...benchmark.plots import (
     layer_weight_figure,
     multi_label_confusion_figure,
     radar_chart,
     soft_reliability_figure,
 )
+from ...benchmark.results.entries import Entry
 
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...benchmark.entries import Entry
+from ...benchmark.results.entries import Entry
 
 
 ORIGIN_NOTES = {

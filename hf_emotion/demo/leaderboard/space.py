@@ -36,7 +36,7 @@ _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _PACKAGE = "hf_emotion"
 _APP = '''"""The leaderboard, written by `hf-emotion benchmark deploy`."""
 
-{imports}from hf_emotion.benchmark.results_store import ResultsStore
+{imports}from hf_emotion.benchmark.results.store import ResultsStore
 from hf_emotion.demo.leaderboard.app import build_app, launch_options
 
 

@@ -1,7 +1,8 @@
 """The fourth tab: predictions of others, checked, scored and added to the table.
 
 What arrives is hostile until shown otherwise. Gradio accepts only files that it has received itself; they are copied
-into a folder of their own under their bare names. [`~hf_emotion.benchmark.submissions`] reads them, and nothing else.
+into a folder of their own under their bare names. [`~hf_emotion.benchmark.submissions.submission`] reads them, and
+nothing else.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ...benchmark.entries import Entry
 from ...benchmark.protocol import Protocol
-from ...benchmark.results_store import ResultsStore
-from ...benchmark.submissions import submit
-from ...benchmark.submitted_facts import SYSTEM_FILE
-from ...benchmark.untrusted_files import SubmissionError
+from ...benchmark.results.entries import Entry
+from ...benchmark.results.store import ResultsStore
+from ...benchmark.submissions.facts import SYSTEM_FILE
+from ...benchmark.submissions.submission import submit
+from ...benchmark.submissions.untrusted_files import SubmissionError
 from .html_tables import Cell, html_table, number
 
 
@@ -48,7 +49,7 @@ def receive(
     Check an upload, score it and add it to the store.
 
     Args:
-        store ([`~hf_emotion.benchmark.results_store.ResultsStore`]): Where results are kept.
+        store ([`~hf_emotion.benchmark.results.store.ResultsStore`]): Where results are kept.
         protocol ([`~hf_emotion.benchmark.protocol.Protocol`]): The benchmark.
         label_dir (`str` or `os.PathLike`): Folder of the published label files.
         files (`Sequence`): Paths of the uploaded files, given by the server.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...benchmark.entries import ORIGINS
-from ...benchmark.results_store import ResultsStore
+from ...benchmark.results.entries import ORIGINS
+from ...benchmark.results.store import ResultsStore
 from .html_tables import ORIGIN_NOTES, leaderboard_html
 from .tables import leaderboard_table, setting_names
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ...benchmark.entries import ORIGINS, Entry
-from ...benchmark.results_store import ResultsStore
+from ...benchmark.results.entries import ORIGINS, Entry
+from ...benchmark.results.store import ResultsStore
 from ...benchmark.scores import Folds, compare_settings
 from ...metrics.significance import holm_adjusted
 
@@ -90,7 +90,7 @@ def comparison_table(store: ResultsStore, first: Entry, second: Entry, settings:
     Is the second row better than the first, setting by setting?
 
     Args:
-        store ([`~hf_emotion.benchmark.results_store.ResultsStore`]): Holds the predictions.
+        store ([`~hf_emotion.benchmark.results.store.ResultsStore`]): Holds the predictions.
         first, second ([`Entry`]): The rows.
         settings (`Sequence[str]`): Settings to compare.
 

@@ -38,7 +38,7 @@ def export(
     ] = None,
 ) -> None:
     """Save the model of one cell. Name as much of it (system, setting, fold, seed) as makes it the only one."""
-    from hf_emotion.benchmark.export import ExportOptions, export_cell
+    from hf_emotion.benchmark.export.cell_export import ExportOptions, export_cell
     from hf_emotion.benchmark.selection import selected_cell
 
     result = selected_cell(output_dir, system, setting, fold, seed)

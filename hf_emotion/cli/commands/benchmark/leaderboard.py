@@ -25,7 +25,7 @@ def leaderboard(
     ] = False,
 ) -> None:
     """Show the leaderboard in a browser: table, comparison, details, and uploads of predictions."""
-    from hf_emotion.benchmark.results_store import open_results_store
+    from hf_emotion.benchmark.results.store import open_results_store
     from hf_emotion.demo.leaderboard.app import build_app, launch_options
 
     from .run import protocol_named

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from hf_emotion.benchmark.protocol import load_protocol, protocol_files
-from hf_emotion.benchmark.training_protocol import TrainingProtocol
+from hf_emotion.benchmark.training.protocol import TrainingProtocol
 from hf_emotion.cli.tables import print_table
 
 

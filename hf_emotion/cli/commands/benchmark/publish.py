@@ -17,8 +17,8 @@ def publish(
     systems: Annotated[list[str] | None, typer.Option("--system", help="Only this one; may be repeated.")] = None,
 ) -> None:
     """Add what was measured to a store of results, for the leaderboard."""
-    from hf_emotion.benchmark.measured import measured_entries
-    from hf_emotion.benchmark.results_store import open_results_store
+    from hf_emotion.benchmark.results.measured import measured_entries
+    from hf_emotion.benchmark.results.store import open_results_store
     from hf_emotion.benchmark.selection import selected_cells
 
     results = open_results_store(store)

@@ -23,8 +23,8 @@ def relabel(
     output: Annotated[Path | None, typer.Option("--output", help="JSON file for the comparison.")] = None,
 ) -> None:
     """Check label files that were made again, and compare their labels with the published ones."""
-    from hf_emotion.benchmark.relabelling import read_relabelling
     from hf_emotion.benchmark.setting_data import labelled_setting
+    from hf_emotion.benchmark.submissions.relabelling import read_relabelling
 
     from .run import protocol_named
 

@@ -12,7 +12,7 @@ from hf_emotion.benchmark.protocol import FrozenEncoderProtocol, load_protocol, 
 
 
 if TYPE_CHECKING:
-    from hf_emotion.benchmark.frozen_encoders import RunSummary
+    from hf_emotion.benchmark.frozen.runner import RunSummary
 
 
 def protocol_named(name: str) -> Any:
@@ -65,13 +65,13 @@ def run(
     start_cpu_processes()
     _log_progress()
     if isinstance(chosen, FrozenEncoderProtocol):
-        from hf_emotion.benchmark.frozen_encoders import Folders, run_frozen_encoders
+        from hf_emotion.benchmark.frozen.runner import Folders, run_frozen_encoders
 
         folders = Folders(folder, corpora_dir, label_dir, feature_dir, checkpoint_dir, new_labels)
         summary = run_frozen_encoders(chosen, folders, extraction_batch_size=batch_size, dtype=dtype)
     else:
-        from hf_emotion.benchmark.training_grid import run_training_protocol
-        from hf_emotion.benchmark.training_runs import parse_overrides
+        from hf_emotion.benchmark.training.grid import run_training_protocol
+        from hf_emotion.benchmark.training.runs import parse_overrides
 
         overrides = {"corpora_dir": str(corpora_dir), **parse_overrides(fields or [])}
         summary = run_training_protocol(

@@ -12,7 +12,7 @@ from hf_emotion.cli.tables import print_table
 
 
 if TYPE_CHECKING:
-    from hf_emotion.benchmark.entries import Entry
+    from hf_emotion.benchmark.results.entries import Entry
 
 
 def submit(
@@ -34,9 +34,9 @@ def submit(
     dry_run: Annotated[bool, typer.Option("--dry_run", help="Check and score, and write nothing.")] = False,
 ) -> None:
     """Check predictions against the published partition, score them and add them to a store of results."""
-    from hf_emotion.benchmark.results_store import open_results_store
-    from hf_emotion.benchmark.submissions import read_submission
-    from hf_emotion.benchmark.submissions import submit as add_submission
+    from hf_emotion.benchmark.results.store import open_results_store
+    from hf_emotion.benchmark.submissions.submission import read_submission
+    from hf_emotion.benchmark.submissions.submission import submit as add_submission
 
     from .run import protocol_named
 

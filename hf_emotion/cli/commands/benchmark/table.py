@@ -35,8 +35,8 @@ def table(
     num_permutations: Annotated[int, typer.Option("--num_permutations", min=99, help="Of the paired tests.")] = 9999,
 ) -> None:
     """Show scores with intervals beside the paper's figures; `-` where a system is not measured, or not in full."""
-    from hf_emotion.benchmark.table_formats import FORMATS, format_text
-    from hf_emotion.benchmark.tables import benchmark_table
+    from hf_emotion.benchmark.tables.benchmark_table import benchmark_table
+    from hf_emotion.benchmark.tables.formats import FORMATS, format_text
 
     chosen = protocol_named(protocol).selected(systems, settings, seeds)
     found = benchmark_table(

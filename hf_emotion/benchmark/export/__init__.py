@@ -1,0 +1,1 @@
+"""Cells of frozen encoders as models of their own."""

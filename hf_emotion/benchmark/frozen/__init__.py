@@ -1,0 +1,1 @@
+"""Heads on frozen encoders: every fold and seed from features that are extracted once."""

@@ -1,0 +1,1 @@
+"""Rows of a leaderboard, and where they are kept."""

@@ -1,0 +1,93 @@
+"""What a results store says of itself on the Hub: its dataset card and its table of scores."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from huggingface_hub import DatasetCard, DatasetCardData
+
+from ..cells import slug
+from .entries import Entry
+
+
+CARD_FILE, SCORES_FILE = "README.md", "scores.parquet"
+_SCORES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("id", "system", "origin", "protocol", "encoder", "date", "setting")),
+        ("num_parameters", pa.float64()),  # in millions
+        *((name, pa.float64()) for name in ("macro_f1", "interval_low", "interval_high", "gender_gap")),
+        ("calibration_error", pa.float64()),
+        ("num_utterances", pa.int64()),
+    ]
+)
+_TEXT = """
+# Results of a speech emotion recognition benchmark
+
+Systems measured on the settings of EMO-SUPERB or of another benchmark of hf-emotion, with their predictions.
+
+- `scores.parquet`: a row for each entry and setting, with macro-F1 and its 95 % interval.
+- `entries/<id>.json`: everything that is known of an entry: scores by class, gender and fold, layer weights, facts.
+- `predictions/<id>/<setting>.parquet`: `fold`, `seed`, soft labels (`label_<class>`), `probability_<class>` (null
+  where only decisions were submitted) and `decision_<class>` of each utterance of the test parts. There is no audio.
+
+```python
+from datasets import load_dataset
+
+scores = load_dataset("{repo_id}", "scores", split="test")
+```
+
+Each setting is a configuration of its own, named as its files are. Entries are added by `hf-emotion benchmark submit`,
+one commit each, and are not changed afterwards. What an entry says of its system is what its submitters say.
+"""
+
+
+def scores_table(entries: Sequence[Entry]) -> bytes:
+    """Content of a Parquet file with a row for each entry and setting."""
+    rows = []
+    for entry in entries:
+        for setting, scores in entry.settings.items():
+            low, high = scores.get("interval") or (None, None)
+            facts = {"date": entry.facts.get("date"), "setting": setting, "interval_low": low, "interval_high": high}
+            known = {name: getattr(entry, name) for name in _SCORES.names if hasattr(entry, name)}
+            rows.append({name: scores.get(name) for name in _SCORES.names} | known | facts)
+    content = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, _SCORES), content)
+    return content.getvalue()
+
+
+def results_card(entries: Sequence[Entry], present: str | None = None, repo_id: str = "owner/name") -> str:
+    """
+    The dataset card of a store.
+
+    Args:
+        entries (`Sequence[Entry]`): What the store holds.
+        present (`str`, *optional*): The card that there is. Its text and metadata are kept, but for the
+            configurations.
+        repo_id (`str`, *optional*): Repository, for the example in a new card.
+
+    Raises:
+        ValueError: The metadata of the present card cannot be read.
+    """
+    if present is None:
+        data = DatasetCardData(
+            pretty_name="Results of a speech emotion recognition benchmark",
+            task_categories=["audio-classification"],
+            tags=["speech-emotion-recognition", "leaderboard", "emo-superb", "hf-emotion"],
+        )
+        card = DatasetCard(f"---\n{data.to_yaml()}\n---\n{_TEXT.replace('{repo_id}', repo_id)}")
+    else:
+        try:
+            card = DatasetCard(present, ignore_metadata_errors=True)
+        except (yaml.YAMLError, ValueError, TypeError) as error:
+            raise ValueError(f"The metadata of the store's {CARD_FILE} is damaged ({error}). Mend it.") from error
+    settings = sorted({setting for entry in entries for setting in entry.settings})
+    configs = [("scores", SCORES_FILE), *((slug(name), f"predictions/*/{slug(name)}.parquet") for name in settings)]
+    card.data["configs"] = [
+        {"config_name": name, "data_files": [{"split": "test", "path": path}]} for name, path in configs
+    ]
+    card.data["configs"][0]["default"] = True
+    return str(card)

@@ -1,0 +1,1 @@
+"""Predictions and labels that others have made: read with care, checked, scored."""

@@ -1,0 +1,1 @@
+"""Tables of a benchmark beside the paper's figures."""

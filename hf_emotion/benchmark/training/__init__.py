@@ -1,0 +1,1 @@
+"""Benchmarks that train: experiments over the columns of a paper's table."""
