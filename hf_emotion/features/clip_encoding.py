@@ -109,10 +109,13 @@ class ClipEncoder:
         batch = self._collate([{"audio": {"array": waveform, "sampling_rate": rate}} for waveform in waveforms])
         inputs = batch[self.feature_extractor.model_input_names[0]]
         mask = batch["attention_mask"].to(self.encoder.device)
-        self.padding.num_valid += int(mask.sum())
-        self.padding.num_padded += mask.numel() - int(mask.sum())
+        num_valid = int(mask.sum())
+        self.padding.num_valid += num_valid
+        self.padding.num_padded += mask.numel() - num_valid
         inputs = inputs.to(self.encoder.device, self.encoder.dtype)
-        encoded = encode(self.encoder, inputs, mask, wants_hidden_states=True)
+        # waveforms of one length need no mask, and group norms are faster without; a spectrogram is always padded
+        needs_mask = num_valid < mask.numel() or inputs.dim() > 2
+        encoded = encode(self.encoder, inputs, mask if needs_mask else None, wants_hidden_states=True)
         states: Sequence[torch.Tensor] = encoded.hidden_states or ()
         if self.normalize_layers:
             states = [torch.nn.functional.layer_norm(state, state.shape[-1:]) for state in states]

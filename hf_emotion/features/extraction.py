@@ -37,6 +37,7 @@ _FORMAT = 1  # of the files, and of the arithmetic behind them
 _LOCK_FILE = "extraction.lock"
 _CHOICES = {"dtype": ("float32", "float16"), "second_moments": (None, "layers", "pairs")}
 _DECODING_THREADS = 4
+_BATCH_SIZE = 8
 # Frames of a file are collected in memory: estimated for the highest rate, of 10 ms per frame.
 _MAX_FRAME_BYTES = 256 << 20
 _FRAMES_PER_SECOND = 100
@@ -56,7 +57,7 @@ def extract_features(
     second_moments: str | None = None,
     frames: str | Sequence[int] | None = None,
     dtype: str = "float32",
-    batch_size: int = 8,
+    batch_size: int | None = None,
     chunk_size: int = 128,
     device: str | torch.device | None = None,
 ) -> FeatureCache:
@@ -96,7 +97,8 @@ def extract_features(
             encoder with 50 frames per second.
         dtype (`str`, *optional*, defaults to `"float32"`): `"float32"`, or `"float16"` for half the space and a
             relative rounding error of up to 0.05 %.
-        batch_size (`int`, *optional*, defaults to 8): Clips per batch of the encoder. 1 may be fastest on a CPU.
+        batch_size (`int`, *optional*): Clips per batch of the encoder. By default 8; on a CPU 1 for encoders of
+            transformers with a CNN on the waveform, whose activations of more clips would need new memory each time.
         chunk_size (`int`, *optional*, defaults to 128): Clips per file: what a kill may cost. With `frames`, a file
             ends before it has 256 MB of them.
         device (`str` or `torch.device`, *optional*): That of the process by default.
@@ -157,7 +159,7 @@ def extract_features(
         normalize_layers=normalize_layers,
         second_moments=second_moments,
         dtype=np.dtype(dtype),
-        batch_size=batch_size,
+        batch_size=batch_size or _default_batch_size(frozen, torch.device(device or state.device)),
         frame_layers=frame_layers,
     )
     folder = Path(cache_dir) / f"{frozen.config.model_type}-{settings_key(settings)}"
@@ -181,12 +183,16 @@ def _check_choices(given: dict[str, str | None]) -> None:
             raise ValueError(f"{name} must be one of {known}, but is {value!r}.")
 
 
-def _check_sizes(batch_size: int, chunk_size: int, max_duration_seconds: float | None) -> None:
+def _check_sizes(batch_size: int | None, chunk_size: int, max_duration_seconds: float | None) -> None:
     for name, value in {"batch_size": batch_size, "chunk_size": chunk_size}.items():
-        if value < 1:
+        if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, but is {value}.")
     if max_duration_seconds is not None and not max_duration_seconds > 0:
         raise ValueError(f"max_duration_seconds={max_duration_seconds} must be positive, or None for whole clips.")
+
+
+def _default_batch_size(encoder: PreTrainedModel, device: torch.device) -> int:
+    return 1 if device.type == "cpu" and hasattr(encoder.config, "conv_dim") else _BATCH_SIZE
 
 
 def _frame_layers(frames: str | Sequence[int] | None, encoder: PreTrainedModel) -> list[int]:

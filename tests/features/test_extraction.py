@@ -14,9 +14,13 @@ import pytest
 import torch
 from transformers import HubertModel
 
+from hf_emotion.data.audio import load_audio
+from hf_emotion.features import clip_encoding
 from hf_emotion.features.chunk_files import list_chunks
 from hf_emotion.features.extraction import extract_features
 from hf_emotion.features.feature_cache import FeatureCache
+from hf_emotion.models.encoders.filter_bank import FilterBankConfig, FilterBankModel
+from hf_emotion.models.speech_emotion.encoding_speech_emotion import encode
 from tests.features.small_corpus import EXTRACTOR, NUM_CLIPS, extract, read_corpus, write_clip, write_corpus
 from tests.models.speech_emotion.tiny_encoders import tiny_model
 
@@ -221,6 +225,32 @@ def test_other_weights_preprocessing_or_precision_have_a_folder_of_their_own(cor
     folders = {extract(corpus, cache_dir, **options).folder for options in variants}
     assert len(folders) == len(variants)
     assert extract(corpus, cache_dir, batch_size=1).folder in folders
+
+
+def test_on_a_cpu_waveform_encoders_run_clip_by_clip_by_default_and_others_do_not(corpus, cache_dir):
+    assert extract(corpus, cache_dir, device="cpu").report.padding_share == 0
+    options = {"feature_extractor": None, "device": "cpu"}
+    assert extract(corpus, cache_dir, model=FilterBankModel(FilterBankConfig()), **options).report.padding_share > 0
+    assert extract(corpus, cache_dir / "batched", device="cpu", batch_size=2).report.padding_share > 0
+
+
+@pytest.mark.parametrize("encoder", ["hubert-base", "hubert-large", "sew", "data2vec-audio"])
+def test_clips_of_one_length_go_to_the_encoder_without_a_mask_and_have_the_same_features(
+    encoder, corpus, cache_dir, monkeypatch
+):
+    rows = corpus.filter(lambda row: len(load_audio(row["audio"])) >= 1600)
+    cut = {"max_duration_seconds": 0.1, "batch_size": 2}
+    without = extract(rows, cache_dir / "without", encoder, **cut).means[:]
+    masks = []
+
+    def with_mask(model, inputs, attention_mask, **kwargs):
+        masks.append(attention_mask)
+        return encode(model, inputs, torch.ones_like(inputs).long(), **kwargs)
+
+    monkeypatch.setattr(clip_encoding, "encode", with_mask)
+    np.testing.assert_allclose(extract(rows, cache_dir / "with", encoder, **cut).means[:], without, atol=1e-6)
+    assert masks
+    assert all(mask is None for mask in masks)
 
 
 def test_a_checkpoint_and_the_model_in_memory_have_the_same_features(corpus, cache_dir, tmp_path):

@@ -99,7 +99,11 @@ class _Column:
 
 
 def run_frozen_encoders(
-    protocol: FrozenEncoderProtocol, folders: Folders, *, extraction_batch_size: int = 8, dtype: str = "float32"
+    protocol: FrozenEncoderProtocol,
+    folders: Folders,
+    *,
+    extraction_batch_size: int | None = None,
+    dtype: str = "float32",
 ) -> RunSummary:
     """
     Measure all systems of a protocol on all of its settings.
@@ -107,7 +111,7 @@ def run_frozen_encoders(
     Args:
         protocol ([`~hf_emotion.benchmark.protocol.FrozenEncoderProtocol`]): What to measure.
         folders ([`Folders`]): Where corpora, labels and features are.
-        extraction_batch_size (`int`, *optional*, defaults to 8): Clips per batch of the encoders.
+        extraction_batch_size (`int`, *optional*): Clips per batch of the encoders; by default what suits each.
         dtype (`str`, *optional*, defaults to `"float32"`): Of the features; `"float16"` takes half the space.
 
     Returns:
@@ -266,7 +270,7 @@ class _SystemOnSetting:
         self.encoder_facts = self._encoder_facts()
         self.feature_dir = (folders.features or folders.output / "features") / column.setting.corpus
 
-    def run(self, cells: Sequence[Cell], state: PartialState, batch_size: int, dtype: str) -> int:
+    def run(self, cells: Sequence[Cell], state: PartialState, batch_size: int | None, dtype: str) -> int:
         """Train the cells, and return how many these are."""
         num_trained = 0
         for fold_numbers in self._fold_groups(cells):
@@ -289,7 +293,7 @@ class _SystemOnSetting:
             self.extractor, "do_normalize", False
         )
 
-    def _features(self, fold_number: int, batch_size: int, dtype: str) -> FeatureCache:
+    def _features(self, fold_number: int, batch_size: int | None, dtype: str) -> FeatureCache:
         fold = self.column.data.fold(fold_number)
         return extract_features(
             self.encoder,

@@ -54,7 +54,10 @@ def run(
     keep_checkpoints: Annotated[
         bool, typer.Option("--keep_checkpoints", help="Keep checkpoints of finished trainings.")
     ] = False,
-    batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Clips per batch of a frozen encoder.")] = 8,
+    batch_size: Annotated[
+        int | None,
+        typer.Option("--batch_size", min=1, help="Clips per batch of a frozen encoder; fitting by default."),
+    ] = None,
     dtype: Annotated[str, typer.Option("--dtype", help="Of features on disk: float32, or float16.")] = "float32",
 ) -> None:
     """Measure the systems of a protocol on its settings. Stop it any time: it goes on where it stopped."""
