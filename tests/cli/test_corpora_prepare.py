@@ -157,6 +157,7 @@ def test_there_is_no_progress_bar_where_there_is_no_terminal(corpora_dir, tmp_pa
 
 
 def test_progress_bars_come_back(prepare):
+    datasets.enable_progress_bars()  # whatever ran before
     prepare("emodb")
     assert not datasets.are_progress_bars_disabled()
 

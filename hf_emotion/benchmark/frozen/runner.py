@@ -124,7 +124,6 @@ def run_frozen_encoders(
     """
     if folders.new_labels is not None:
         _check_takes_new_labels(protocol)
-    datasets.disable_progress_bars()
     state = PartialState(cpu=not torch.accelerator.is_available())
     summary = RunSummary()
     columns = _columns(protocol, folders, summary)

@@ -24,11 +24,10 @@ from hf_emotion.models.encoders import ApcConfig, ApcModel, FilterBankConfig, Fi
 from hf_emotion.models.speech_emotion import SpeechEmotionForSequenceClassification
 from hf_emotion.models.speech_emotion.encoding_speech_emotion import encode
 from hf_emotion.trained_classifier import load_trained_classifier
+from tests.benchmark.tiny_benchmark import folders_of, protocol_of, write_benchmark
+from tests.benchmark.tiny_cells import CLASSES, LOGITS_FILE, write_cell, write_trained_cell
 from tests.features.small_corpus import read_corpus, write_corpus
 from tests.models.speech_emotion.tiny_encoders import tiny_model
-
-from .tiny_benchmark import folders_of, protocol_of, write_benchmark
-from .tiny_cells import CLASSES, LOGITS_FILE, write_cell, write_trained_cell
 
 
 # encoder -> the class of transformers, and whether its checkpoint normalises each clip

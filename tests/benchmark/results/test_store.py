@@ -18,7 +18,6 @@ from tests.benchmark.submissions.tiny_labels import PROTOCOL, write_submission, 
 
 LOAD = """
 import datasets, json, sys
-datasets.disable_progress_bars()
 name = sys.argv[1]
 configs = ["scores", "crema_d", "improv_p"]
 found = {config: datasets.load_dataset(name, config, split="test") for config in configs}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hf_emotion.benchmark.protocol import FrozenEncoderProtocol, load_protocol, protocol_files
+from hf_emotion.cli.progress_bars import progress_bars_on_terminals_only
 
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def run(
         from hf_emotion.benchmark.frozen.runner import Folders, run_frozen_encoders
 
         folders = Folders(folder, corpora_dir, label_dir, feature_dir, checkpoint_dir, new_labels)
-        summary = run_frozen_encoders(chosen, folders, extraction_batch_size=batch_size, dtype=dtype)
+        with progress_bars_on_terminals_only():
+            summary = run_frozen_encoders(chosen, folders, extraction_batch_size=batch_size, dtype=dtype)
     else:
         from hf_emotion.benchmark.training.grid import run_training_protocol
         from hf_emotion.benchmark.training.runs import parse_overrides
@@ -88,7 +90,7 @@ def _log_progress() -> None:
     from accelerate import PartialState
 
     level = logging.INFO if PartialState().is_main_process else logging.ERROR
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.WARNING, force=True)
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.WARNING)
     logging.getLogger("hf_emotion").setLevel(level)
     transformers.utils.logging.disable_progress_bar()
 
@@ -97,7 +99,7 @@ def _report(summary: RunSummary, folder: Path, protocol: str) -> None:
     from accelerate import PartialState
 
     if PartialState().is_main_process:
-        typer.echo(f"{summary.num_trained} cells trained, {summary.num_finished} were finished before: {folder}")
+        typer.echo(f"Cells trained: {summary.num_trained}, finished before: {summary.num_finished}, in {folder}")
         typer.echo(f"hf-emotion benchmark table {protocol} {folder}")
         for name, reason in summary.failures.items():
             typer.secho(f"Left out: {name}: {reason}", err=True, fg=typer.colors.RED)
