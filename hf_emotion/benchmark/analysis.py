@@ -30,8 +30,8 @@ _SOFT_METRIC = "macro_f1"
 _OWN_COLUMNS = ("system", "setting", "macro-F1", "95 % interval", "std of seeds", "calibration error (%)")
 _CLASS_COLUMNS = ("best class", "worst class", "batch average")
 NOTE = (
-    "Gap: difference between the genders. Batch average: mean of macro-F1 over batches of 32 utterances, which the "
-    "training log of EMO-SUPERB's released code shows; it is not the score that is compared."
+    "Gap: difference between the genders. Batch average: mean of macro-F1 over batches of 32 utterances in the order "
+    "of their names, which EMO-SUPERB's released code logs and its Table 3 seems to hold."
 )
 
 

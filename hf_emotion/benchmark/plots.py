@@ -114,7 +114,7 @@ def layer_weight_figure(
         _finish_layer_panel(axes, panel, max(map(len, lines.values())))
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
-    figure.supxlabel("layer (0 = input of the first)", fontsize=9)
+    figure.supxlabel("hidden state (0: of most encoders the input of the first layer)", fontsize=9)
     figure.supylabel("share of the layer (%)", fontsize=9)
     figure.legend(*_legend_entries(grid.flat), loc="outside right center", **_LEGEND)
     if title:

@@ -142,7 +142,7 @@ def extract_features(
         "format": _FORMAT,
         "encoder": encoder_identity(frozen),
         "feature_extractor": json.loads(extractor.to_json_string()),
-        "max_duration_seconds": max_duration_seconds,
+        "max_duration_seconds": None if max_duration_seconds is None else float(max_duration_seconds),
         "waveform_statistics": waveform_statistics and vars(waveform_statistics),
         "normalize_layers": normalize_layers,
         "second_moments": second_moments,

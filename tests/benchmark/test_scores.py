@@ -21,7 +21,7 @@ CLASSES = ("angry", "sad", "neutral")
 def table(labels, probabilities, speakers=None, genders=None):
     size = len(labels)
     rows = {
-        "utterance_id": [f"u{index}" for index in range(size)],
+        "utterance_id": [f"u{index:03}" for index in range(size)],
         "speaker_id": speakers or [None] * size,
         "gender": genders or [None] * size,
     }
@@ -52,6 +52,8 @@ def test_macro_f1_of_batches_is_the_mean_over_batches_and_not_the_score():
     expected = [f1_score(truth[rows], decisions[rows], average="macro", zero_division=0) for rows in batches]
     assert macro_f1_of_batches(found) == pytest.approx(np.mean(expected))
     assert macro_f1_of_batches(found) != pytest.approx(macro_f1_of(found))
+    # in the order of the names, whatever that of the rows is
+    assert macro_f1_of_batches(found.sample(frac=1, random_state=0)) == macro_f1_of_batches(found)
 
 
 def test_a_prediction_equal_to_the_votes_is_calibrated_and_a_sure_wrong_one_is_not():

@@ -323,9 +323,9 @@ class _SystemOnSetting:
         data = self.column.data.restricted_to(set(self.column.data.utterances["utterance_id"].iloc[rows]))
         features = HeadFeatures(cache, self.protocol.pooling, device)
         recipe = head_recipe(self.protocol, self.column.setting)
-        # a few at a time, so that a kill costs little
-        for seed in sorted({cell.seed for cell in cells}):
-            batch = [cell for cell in cells if cell.seed == seed]
+        # on a CPU heads are not stacked, and written one by one a kill costs less
+        batches = [[cell] for cell in cells] if device.type == "cpu" else [cells]
+        for batch in batches:
             heads = train_heads(features, data, [HeadTask(data.fold(cell.fold), cell.seed) for cell in batch], recipe)
             for cell, head in zip(batch, heads, strict=True):
                 self._write(cell, data, head)

@@ -29,6 +29,8 @@ NOTES: dict[str, tuple[str, ...]] = {
     "emo_superb": (
         "The paper trains 200 epochs, its released code 20 to 110. Every figure is of a single training, so that "
         "nothing is known of its spread.",
+        "The paper's figures seem to be means over batches, which are lower than ours, over whole test parts: FBANK's "
+        "are, in all five settings whose label files can be had. `hf-emotion benchmark analysis` shows ours as both.",
     ),
     "exhubert_table_1": (
         "The paper publishes neither its splits nor its 106 labels in six classes, so test parts and classes may "

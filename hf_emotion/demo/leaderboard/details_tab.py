@@ -128,7 +128,7 @@ def _scores(entry: Entry, setting: str) -> str:
     if (spread := scores.get("std_of_seeds")) is not None:
         facts["Deviation over seeds"] = f"{spread:.4f}"
     if (batches := scores.get("macro_f1_of_batches")) is not None:
-        facts["Mean over batches"] = f"{batches:.3f}, as the training log of the released code counts"
+        facts["Mean over batches"] = f"{batches:.3f}, as the released code logs"
     if count := scores.get("num_utterances"):
         facts["Test utterances"] = f"{count:,}"
     return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in facts.items())}</dl>"
