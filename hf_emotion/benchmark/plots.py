@@ -112,6 +112,7 @@ def layer_weight_figure(
             spread = (spreads or {}).get(panel, {}).get(name)
             _draw_shares(axes, shares, spread, names.index(name), name)
         _finish_layer_panel(axes, panel, max(map(len, lines.values())))
+        axes.set_ylim(bottom=0)  # shares that hardly differ must look so
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     figure.supxlabel("hidden state (0: of most encoders the input of the first layer)", fontsize=9)

@@ -111,14 +111,16 @@ def _numbered_rows(file: TextIO, manifest: Path) -> Iterator[tuple[int, dict[str
 
 def _check_columns(found: set[str], manifest: Path) -> None:
     unknown = sorted(found - set(MANIFEST_COLUMNS))
+    missing = [column for column in REQUIRED_COLUMNS if column not in found]
+    lacks = f"{manifest} lacks the column(s) {', '.join(missing)}; it has {sorted(found)}."
+    if missing and any(";" in column or "\t" in column for column in found):
+        raise ValueError(f"{lacks} Separate columns by commas.")
     for column in unknown:
         # A misspelt speaker_id must not turn into a corpus without speakers, whose random test set leaks.
         if hint := did_you_mean(column, sorted(set(MANIFEST_COLUMNS) - found), cutoff=0.7):
             raise ValueError(f"{manifest} has a column {column!r}. {hint}Rename or remove it.")
-    missing = [column for column in REQUIRED_COLUMNS if column not in found]
     if missing:
-        hint = " Separate columns by commas." if any(";" in column or "\t" in column for column in found) else ""
-        raise ValueError(f"{manifest} lacks the column(s) {', '.join(missing)}; it has {sorted(found)}.{hint}")
+        raise ValueError(lacks)
     if unknown:
         logger.warning("%s: unknown columns are ignored: %s", manifest, ", ".join(unknown))
 

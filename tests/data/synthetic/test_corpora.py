@@ -279,7 +279,7 @@ def test_two_processes_may_generate_the_same_corpus_at_once(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"corpora": ["synthetic_albo"]}, "unknown synthetic corpus 'synthetic_albo'.*mean 'synthetic_alba'"),
+        ({"corpora": ["synthetic_albo"]}, "Unknown synthetic corpus 'synthetic_albo'.*mean 'synthetic_alba'"),
         ({"speakers_per_corpus": 0}, "speakers_per_corpus is 0"),
         ({"utterances_per_emotion": -1}, "utterances_per_emotion is -1"),
     ],
