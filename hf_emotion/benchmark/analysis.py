@@ -19,7 +19,7 @@ import pandas as pd
 from ..cards.model_card_text import table
 from ..evaluation.plots import save_figure
 from .cells import CellResult, slug
-from .plots import multi_label_confusion_figure, soft_reliability_figure
+from .plots import multi_label_confusion_figure, radar_chart, soft_reliability_figure
 from .scores import setting_scores
 
 
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 Cell = str | int | float | None
 _SOFT_METRIC = "macro_f1"
+_MIN_AXES = 3  # of a radar chart
 _OWN_COLUMNS = ("system", "setting", "macro-F1", "95 % interval", "std of seeds", "calibration error (%)")
 _CLASS_COLUMNS = ("best class", "worst class", "batch average")
 NOTE = (
@@ -200,8 +201,8 @@ def save_analysis(
     analyses: Sequence[SettingAnalysis], cells: Iterable[CellResult], output_dir: str | Path
 ) -> list[Path]:
     """
-    Write an analysis: `analysis.json`, `analysis.csv`, `analysis.md`, and for each system and setting its confusions
-    and its reliability diagram.
+    Write an analysis: `analysis.json`, `analysis.csv`, `analysis.md`, for each setting a radar chart of the systems'
+    F1 by class, and for each system and setting its confusions and its reliability diagram.
 
     Args:
         analyses (`Sequence[SettingAnalysis]`): Those of [`analyse_cells`].
@@ -219,6 +220,10 @@ def save_analysis(
     (folder / "analysis.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "analysis.md").write_text(analysis_markdown(analyses), encoding="utf-8")
     paths = [folder / f"analysis.{suffix}" for suffix in ("csv", "json", "md")]
+    for setting, by_class in _f1_by_setting(analyses).items():
+        if min(map(len, by_class.values())) >= _MIN_AXES:
+            chart = radar_chart(by_class, title=f"F1 by class, {setting}")
+            paths.append(save_figure(chart, folder / f"radar_{slug(setting)}.png"))
     groups = soft_cells(cells)
     for analysis in analyses:
         name, title = f"{slug(analysis.system)}_{slug(analysis.setting)}.png", f"{analysis.system}, {analysis.setting}"
@@ -234,6 +239,15 @@ def save_analysis(
             save_figure(soft_reliability_figure({title: joined}), folder / f"reliability_{name}"),
         ]
     return paths
+
+
+def _f1_by_setting(analyses: Sequence[SettingAnalysis]) -> dict[str, dict[str, dict[str, float]]]:
+    """F1 by setting, system and class."""
+    found: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
+    for analysis in analyses:
+        classes = analysis.scores["per_class"].items()
+        found[analysis.setting][analysis.system] = {name: values["f1"] for name, values in classes}
+    return dict(found)
 
 
 def _genders(analyses: Sequence[SettingAnalysis]) -> list[str]:

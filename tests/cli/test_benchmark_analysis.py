@@ -78,6 +78,7 @@ def test_the_command_writes_tables_and_figures(run, output_dir, tmp_path):
         "analysis.json",
         "analysis.md",
         "confusion_hubert_crema_d.png",
+        "radar_crema_d.png",
         "reliability_hubert_crema_d.png",
     ]
     (entry,) = json.loads((tmp_path / "out" / "analysis.json").read_text())

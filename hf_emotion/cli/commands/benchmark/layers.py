@@ -44,8 +44,8 @@ def layers(
     figure = layer_figure(profiles, kind) if plot else None
     print_table(SUMMARY_COLUMNS, summary_rows(profiles))
     typer.echo(
-        "\nState 0 is the input of the first layer, where the encoder gives it. Centre of mass: mean depth, from 0 (state "
-        "0) to 1 (last). Entropy: 1 where all layers have the same share."
+        "\nState 0 is the input of the first layer, where the encoder gives it. Centre of mass: mean depth, from 0 "
+        "(state 0) to 1 (last). Entropy: 1 where all layers have the same share."
     )
     if figure is not None and plot is not None:
         typer.echo(f"Written: {save_figure(figure, plot)}")
