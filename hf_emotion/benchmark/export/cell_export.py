@@ -104,6 +104,7 @@ def export_cell(
         raise ValueError(f"{target} is not empty, and files of another model would stay in it. Choose a new folder.")
     encoder, extractor = _load_encoder(record, options)
     _check_encoder(encoder, record)
+    encoder = encoder.float()  # as heads are: what reads a model in half precision must be told
     # of the training part, which waveforms were normalised by before the encoder
     statistics = WaveformStatistics(**record["waveform_statistics"]) if record["waveform_statistics"] else None
     must_check = statistics is not None and not can_fold_statistics(encoder)
@@ -252,7 +253,8 @@ def _check(folder: Path, result: CellResult, options: ExportOptions, must_check:
         hint = (
             "Waveforms were normalised by the training part of the fold, for which this encoder has no place."
             if must_check
-            else "Is this the encoder, and the corpus, of the cell? Features in half precision need --tolerance 1e-3."
+            else "Is this the encoder, and the corpus, of the cell? An encoder or features in half precision need a "
+            "higher --tolerance."
         )
         raise ValueError(
             f"On {len(differences)} test clips the model gives probabilities that differ by up to {difference:.1e} "

@@ -10,7 +10,8 @@ import pytest
 import torch
 import yaml
 from huggingface_hub import metadata_load
-from transformers import Wav2Vec2FeatureExtractor
+from safetensors.torch import load_file
+from transformers import HubertModel, Wav2Vec2FeatureExtractor
 
 from hf_emotion.benchmark.cells import CellResult
 from hf_emotion.benchmark.export import cell_export as export_module
@@ -257,6 +258,17 @@ def test_statistics_that_have_no_place_are_refused_unless_they_do_not_matter(tmp
     # its filter bank removes the mean of each frame and normalises each bin over the clip
     exported = export_cell(result, tmp_path / "model", ExportOptions(data_dir=known_corpus, tolerance=1e-3))
     assert exported.difference < 1e-3
+
+
+def test_an_encoder_in_half_precision_becomes_a_model_in_float32(tmp_path, known_corpus):
+    folder, extractor = saved_encoder(tmp_path, "hubert-large", True)
+    HubertModel.from_pretrained(folder, dtype=torch.bfloat16).save_pretrained(folder)
+    encoder = load_frozen_encoder(str(folder))
+    assert encoder.dtype == torch.bfloat16
+    result = write_trained_cell(tmp_path / "run", folder, encoder, extractor, read_corpus(known_corpus))
+    exported = export_cell(result, tmp_path / "model", ExportOptions(data_dir=known_corpus, tolerance=0.05))
+    assert exported.is_stock
+    assert load_file(exported.folder / "model.safetensors")["projector.weight"].dtype == torch.float32
 
 
 def test_the_config_says_all_that_a_user_needs(tmp_path, cells):
