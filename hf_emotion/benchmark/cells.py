@@ -7,14 +7,14 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ..atomic_files import write_atomically
 from ..evaluation.predictions import PREDICTIONS_FILE
-from ..features.chunk_files import write_atomically
 
 
 CELL_FILE = "cell.json"
@@ -68,6 +68,22 @@ class CellResult:
     def predictions(self) -> pd.DataFrame:
         """Predictions on the test part."""
         return pd.read_parquet(self.folder / PREDICTIONS_FILE)
+
+
+@dataclass
+class RunSummary:
+    """
+    What a run of a benchmark did.
+
+    Args:
+        num_finished (`int`): Cells that were finished before.
+        num_trained (`int`): Cells that this run has trained.
+        failures (`dict[str, str]`): Reason for each system, setting or training that could not be run.
+    """
+
+    num_finished: int = 0
+    num_trained: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 def slug(name: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
+
+from ..atomic_files import write_atomically
 
 
 _DTYPES: dict[str, np.dtype] = {"F16": np.dtype(np.float16), "F32": np.dtype(np.float32), "I32": np.dtype(np.int32)}
@@ -113,29 +114,6 @@ def write_chunk(folder: Path, clips: Sequence[str], arrays: Mapping[str, np.ndar
     content = save(contiguous, metadata={"clips": json.dumps(list(clips))})
     checksum = hashlib.sha256(content).hexdigest()[:_CHECKSUM_LENGTH]
     return write_atomically(folder / f"chunk-{checksum}.safetensors", content)
-
-
-def write_atomically(path: Path, content: bytes) -> Path:
-    """Write a file that has all of its content whenever it exists, even after a kill or a power failure."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(unfinished, path)
-    if os.name == "posix":  # the name itself
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    return path
-
-
-def delete_unfinished(folder: Path) -> None:
-    """Delete what killed processes were writing. No other process may be writing to the folder."""
-    for path in sorted(folder.glob("*.unfinished")):
-        path.unlink()
 
 
 class ChunkedRows:

@@ -22,9 +22,10 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import AutoFeatureExtractor, PreTrainedModel, Wav2Vec2FeatureExtractor
 
+from ..atomic_files import delete_unfinished, write_atomically
 from ..models.speech_emotion.encoding_speech_emotion import is_self_contained
 from .audio_rows import audio_digest, audio_rows
-from .chunk_files import delete_unfinished, list_chunks, write_atomically, write_chunk
+from .chunk_files import list_chunks, write_chunk
 from .clip_encoding import ClipEncoder
 from .encoder_identity import encoder_identity, encoder_origin, load_frozen_encoder, settings_key
 from .feature_cache import SETTINGS_FILE, ExtractionReport, FeatureCache, add_utterances

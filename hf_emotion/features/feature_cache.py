@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from .chunk_files import ChunkedRows, ChunkFile, list_chunks, write_atomically
+from ..atomic_files import write_atomically
+from .chunk_files import ChunkedRows, ChunkFile, list_chunks
 from .clip_frames import ClipFrames
 
 

@@ -9,6 +9,7 @@ from hf_emotion.benchmark.protocol import FrozenSetting
 from hf_emotion.benchmark.setting_data import labelled_setting
 from hf_emotion.data.soft_labels import smooth_labels
 from tests.benchmark.label_writer import CLASSES, rotating_parts, write_labels
+from tests.data.splits.test_emo_superb_partitions import SETTINGS
 
 
 VOTES = {"f1_a.wav": (4, 0, 0), "m1_b.wav": (1, 1, 2), "f2_c.wav": (0, 3, 1)}
@@ -101,33 +102,7 @@ POSITIVES = {
     "IMPROV/Secondary": [1312, 2967, 1898, 2336, 1078, 2863, 528, 5706, 2141, 4098],
     "NNIME/Secondary": [963, 569, 357, 506, 394, 3108, 739, 917, 257, 534, 595],
 }
-IMPROV_SIZES = [
-    (5512, 1765, 1108),
-    (5198, 1422, 1765),
-    (5984, 979, 1422),
-    (5794, 1612, 979),
-    (5274, 1499, 1612),
-    (5778, 1108, 1499),
-]
-SIZES = {
-    "CREMA-D/Primary": [
-        (4509, 1470, 1463),
-        (4496, 1476, 1470),
-        (4490, 1476, 1476),
-        (4409, 1557, 1476),
-        (4422, 1463, 1557),
-    ],
-    "IEMOCAP/Secondary": [
-        (5766, 2170, 2103),
-        (5800, 2103, 2136),
-        (6092, 2136, 1811),
-        (6409, 1811, 1819),
-        (6050, 1819, 2170),
-    ],
-    "IMPROV/Primary": IMPROV_SIZES,
-    "IMPROV/Secondary": IMPROV_SIZES,
-    "NNIME/Secondary": [(2802, 1098, 1128), (2953, 1128, 947), (3224, 947, 857), (3173, 857, 998), (2932, 998, 1098)],
-}
+SIZES = {setting.labels: list(setting.sizes) for setting in SETTINGS}
 # The docstring of EMO-SUPERB's loss has those of the third fold; the others follow from the same recipe.
 IEMOCAP_WEIGHTS = {
     1: [0.2513, 0.3987, 0.4732, 2.6314, 0.3916, 2.8001, 0.2615, 1.3584, 0.4338],

@@ -15,7 +15,8 @@ from accelerate import PartialState
 from transformers import Wav2Vec2FeatureExtractor
 
 from hf_emotion.benchmark import cells
-from hf_emotion.benchmark.frozen.runner import Folders, RunSummary, run_frozen_encoders
+from hf_emotion.benchmark.cells import RunSummary
+from hf_emotion.benchmark.frozen.runner import Folders, run_frozen_encoders
 from hf_emotion.benchmark.protocol import FrozenEncoderProtocol, FrozenSetting, FrozenSystem
 from tests.benchmark.label_writer import rotating_parts, write_labels
 from tests.models.speech_emotion.tiny_encoders import tiny_model

@@ -14,7 +14,6 @@ import soundfile
 from transformers import Wav2Vec2FeatureExtractor
 
 from hf_emotion.data.columns import AudioFile
-from hf_emotion.features import chunk_files
 from hf_emotion.features.extraction import extract_features
 from tests.models.speech_emotion.tiny_encoders import tiny_model
 
@@ -72,7 +71,7 @@ def die_at_chunk(moment: str, number: int) -> None:
         if dies:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    chunk_files.os.replace = replace_or_die
+    os.replace = replace_or_die
 
 
 if __name__ == "__main__":

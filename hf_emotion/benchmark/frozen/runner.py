@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,15 @@ from accelerate.utils import broadcast_object_list, gather_object
 from safetensors.torch import save
 from transformers import PreTrainedModel
 
+from ...atomic_files import write_atomically
 from ...data.loading import load_corpus
 from ...evaluation.predictions import PREDICTIONS_FILE, VALIDATION_PREDICTIONS_FILE
-from ...features.chunk_files import write_atomically
 from ...features.encoder_identity import encoder_origin, weights_digest
 from ...features.extraction import extract_features
 from ...features.feature_cache import FeatureCache
 from ...features.waveform_statistics import WaveformStatistics
 from ...run_record import environment
-from ..cells import Cell, finish_cell, read_cell
+from ..cells import Cell, RunSummary, finish_cell, read_cell
 from ..protocol import FrozenEncoderProtocol, FrozenSetting, FrozenSystem
 from ..scores import calibration_error_of, macro_f1_of, macro_f1_of_batches
 from ..setting_data import FoldRows, SettingData, labelled_setting, setting_on_corpus
@@ -67,22 +67,6 @@ class Folders:
     features: Path | None = None
     checkpoints: Path | None = None
     new_labels: Path | None = None
-
-
-@dataclass
-class RunSummary:
-    """
-    What a run of a benchmark did.
-
-    Args:
-        num_finished (`int`): Cells that were finished before.
-        num_trained (`int`): Cells that this run has trained.
-        failures (`dict[str, str]`): Reason for each system or setting that could not be run.
-    """
-
-    num_finished: int = 0
-    num_trained: int = 0
-    failures: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

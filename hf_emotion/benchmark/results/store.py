@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from ...features.chunk_files import write_atomically
+from ...atomic_files import write_atomically
 from ..cells import slug
 from ..reported import reported_entries
 from .card import CARD_FILE, SCORES_FILE, results_card, scores_table

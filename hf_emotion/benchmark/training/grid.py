@@ -24,17 +24,16 @@ from accelerate.utils import broadcast_object_list
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import sort_checkpoints
 
+from ...atomic_files import write_atomically
 from ...checkpoint_folders import last_checkpoint
 from ...ensembles.ensemble import build_ensemble
 from ...ensembles.members import load_member
 from ...evaluation.predictions import PREDICTIONS_FILE, load_predictions, predicted_classes, save_predictions
 from ...evaluation.report import load_metrics
 from ...experiment.steps import Step, load_experiment
-from ...features.chunk_files import write_atomically
 from ...run_record import CORPORA_FILE, ENVIRONMENT_FILE, METRICS_FILE, is_finished
 from ...scripts import train
-from ..cells import Cell, finish_cell, read_cells
-from ..frozen.runner import RunSummary
+from ..cells import Cell, RunSummary, finish_cell, read_cells
 from .protocol import TRAINING_METRICS, TrainingProtocol, TrainingSetting, check_overrides
 from .runs import EXPERIMENT_FILE, TrainingRun, check_same_recipe, planned_runs
 
@@ -70,7 +69,7 @@ def run_training_protocol(
         on_progress (`Callable[[str], None]`, *optional*): Called in the main process with a line about each training.
 
     Returns:
-        [`~hf_emotion.benchmark.frozen.runner.RunSummary`]: Cells finished before, cells finished now, and why
+        [`~hf_emotion.benchmark.cells.RunSummary`]: Cells finished before, cells finished now, and why
         trainings failed, in words; their logs hold the tracebacks.
 
     Raises:
@@ -256,22 +255,22 @@ def _best_checkpoint(run_dir: Path) -> dict[str, Any]:
 @contextlib.contextmanager
 def _logged_to(path: Path, title: str) -> Iterator[None]:
     """Add log messages, printed text and the traceback of an error to a file."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     loggers = [logging.getLogger(name) for name in _LOGGED]
-    for each in loggers:
-        each.addHandler(handler)
-    try:
-        with contextlib.redirect_stdout(handler.stream):
-            print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {title}", flush=True)
-            yield
-    except BaseException:
-        traceback.print_exc(file=handler.stream)
-        raise
-    finally:
+    with path.open("a", buffering=1, encoding="utf-8") as log:  # line by line: a kill leaves what was said
+        handler = logging.StreamHandler(log)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         for each in loggers:
-            each.removeHandler(handler)
-        handler.close()
+            each.addHandler(handler)
+        try:
+            with contextlib.redirect_stdout(log):
+                log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {title}\n")
+                yield
+        except BaseException:
+            traceback.print_exc(file=log)
+            raise
+        finally:
+            for each in loggers:
+                each.removeHandler(handler)
 
 
 def _release_memory() -> None:

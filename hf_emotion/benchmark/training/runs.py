@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ...features.chunk_files import write_atomically
+from ...atomic_files import write_atomically
 from ..cells import Cell, slug
 from .protocol import TrainingProtocol, TrainingSetting, TrainingSystem
 

@@ -13,7 +13,7 @@ from hf_emotion.cli.progress_bars import progress_bars_on_terminals_only
 
 
 if TYPE_CHECKING:
-    from hf_emotion.benchmark.frozen.runner import RunSummary
+    from hf_emotion.benchmark.cells import RunSummary
 
 
 def protocol_named(name: str) -> Any:
