@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from transformers import HubertModel, PreTrainedConfig, PreTrainedModel
+from transformers import CONFIG_MAPPING, HubertModel, PreTrainedConfig, PreTrainedModel
 
 from ..models.exhubert import ExHubertForSequenceClassification
+from ..models.loading import load_model
 from ..models.speech_emotion.encoding_speech_emotion import encoder_of
 from ..models.speech_emotion.loading_speech_emotion import load_encoder
 
@@ -121,6 +122,8 @@ def _encoder_of_checkpoint(
         return encoder_of(ExHubertForSequenceClassification.from_pretrained(checkpoint, **loading))
     if config.model_type == "exhubert":  # a HuBERT that became an ExHuBERT without copies has the same weights
         return HubertModel.from_pretrained(checkpoint, **loading)
+    if stored.get("model_type") not in CONFIG_MAPPING:  # published in a layout of its own
+        return encoder_of(load_model(checkpoint, **loading))
     return encoder_of(load_encoder(checkpoint, **loading))
 
 

@@ -21,7 +21,8 @@ from transformers.utils.hub import has_file
 from ..adapters import add_adapter, train_head_only
 from ..arguments import DataArguments, ModelArguments
 from ..data.text_embeddings import embedding_size
-from ..models.classifier import build_classifier, classifier_config, load_classifier, request_mask
+from ..models.classifier import build_classifier, classifier_config, load_classifier
+from ..models.input_masks import request_mask
 from ..models.speech_emotion.encoding_speech_emotion import is_self_contained
 from ..models.speech_emotion.pooling_speech_emotion import warn_of_constant_pooling
 

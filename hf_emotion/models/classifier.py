@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from torch import nn
-from transformers import AutoConfig, AutoModelForAudioClassification, PreTrainedModel, WhisperFeatureExtractor
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForAudioClassification, PreTrainedModel
 from transformers.configuration_utils import PreTrainedConfig
 
 from .exhubert import ExHubertConfig, ExHubertForSequenceClassification
@@ -29,8 +29,6 @@ logger = logging.getLogger(__name__)
 HEAD_PREFIXES = ("projector.", "classifier.", "layer_weights", "lm_head.")
 # Our own model types: `save_pretrained` writes their code beside the weights.
 TRAVELS_WITH_CODE = ("exhubert", "speech_emotion")
-# Models that need the attention mask even where the stock encoder, for its group norm, must not have it.
-ALWAYS_MASKED = ("exhubert", "speech_emotion")
 _PROBLEM_TYPE = "single_label_classification"
 
 
@@ -68,6 +66,11 @@ def load_classifier(
     names = list(labels)
     config_dict, _ = PreTrainedConfig.get_config_dict(source)
     model_type, architectures = config_dict.get("model_type"), config_dict.get("architectures") or []
+    if model_type not in CONFIG_MAPPING:
+        raise ValueError(
+            f"{source} has model_type={model_type!r}, unknown to transformers. If it is a published model for "
+            f"speech emotion, `hf-emotion convert {source} FOLDER` makes one of it that can be trained: pass that."
+        )
     # half precision is for autocast: AdamW's small steps would be lost in half-precision weights
     overrides = {"dtype": torch.float32} | overrides
     model: Any
@@ -95,15 +98,6 @@ def load_classifier(
         model.reset_classifier(names)
     model.config.problem_type = _PROBLEM_TYPE  # a regressor's checkpoint says otherwise
     return model
-
-
-def request_mask(feature_extractor: Any, model_type: str) -> None:
-    """
-    Have a feature extractor return the attention mask that a model of ours needs, in a pipeline too. Not Whisper's:
-    asked so, it returns the mask of the samples instead of that of the frames (transformers 5.23).
-    """
-    if model_type in ALWAYS_MASKED and not isinstance(feature_extractor, WhisperFeatureExtractor):
-        feature_extractor.return_attention_mask = True
 
 
 def _load_speech_emotion(source: str, fields: Mapping[str, Any], overrides: dict) -> PreTrainedModel:

@@ -42,10 +42,10 @@ def to_stock_classifier(model: PreTrainedModel) -> PreTrainedModel:
     The same classifier as a class of transformers, such as [`~transformers.WavLMForSequenceClassification`].
 
     It must have a linear head, mean pooling, the last or the weighted layers without layer norm, and neither
-    conditions, dimensions nor copies of layers. Logits of both are compared on short random clips. Alone, a clip gives
-    the same logits; in a *padded batch*, stock classes whose CNN has a group norm (`feat_extract_norm="group"`) and
-    those of Data2Vec and Wav2Vec2-Conformer let the padding in: a warning says by how much. Stock classes are trained
-    on class ids alone, whatever `problem_type` says.
+    conditions, dimensions, layers for each frame nor copies of layers. Logits of both are compared on short random
+    clips. Alone, a clip gives the same logits; in a *padded batch*, stock classes whose CNN has a group norm
+    (`feat_extract_norm="group"`) and those of Data2Vec and Wav2Vec2-Conformer let the padding in: a warning says by
+    how much. Stock classes are trained on class ids alone, whatever `problem_type` says.
 
     Args:
         model ([`SpeechEmotionForSequenceClassification`] or [`ExHubertForSequenceClassification`]):
@@ -102,7 +102,9 @@ def _unsupported(model: PreTrainedModel) -> list[str]:
         found["layer_selection"] = config.layer_selection
     if config.layer_selection == "weighted" and config.normalize_layers:
         found["normalize_layers"] = True
-    sizes = ("num_dimensions", "gender_embedding_size", "text_embedding_size")
+    if config.problem_type == "regression" and config.dimension_activation != "none":
+        found["dimension_activation"] = config.dimension_activation
+    sizes = ("num_frame_layers", "num_dimensions", "gender_embedding_size", "text_embedding_size")
     found |= {name: getattr(config, name) for name in sizes if getattr(config, name)}
     if config.is_expanded:
         owner: Any = config.encoder_config if config.num_copies_per_layer is None else config

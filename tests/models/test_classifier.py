@@ -17,9 +17,9 @@ from transformers import (
     WhisperForConditionalGeneration,
 )
 
-from hf_emotion.models.checkpoints import PUBLISHED_LABELS, save_published_exhubert
 from hf_emotion.models.classifier import build_classifier, classifier_config, load_classifier
 from hf_emotion.models.exhubert import ExHubertConfig, ExHubertForSequenceClassification
+from hf_emotion.models.published.exhubert import PUBLISHED_LABELS, save_published_exhubert
 
 
 EMOTIONS = ["anger", "joy", "sadness"]
@@ -178,7 +178,7 @@ class TestSpeechEmotion:
         ("fields", "message"),
         [
             ({"poling": "std"}, "Did you mean 'pooling'"),
-            ({"pooling": "median"}, "must be one of mean, max"),
+            ({"pooling": "median"}, "must be one of mean, sum, max"),
             ({"encoder_config": {"model_type": "wavlm"}}, "Change its fields with `config_overrides`"),
         ],
     )
@@ -289,6 +289,12 @@ class TestConfig:
         model = build_classifier(classifier_config("openai/whisper-large-v3", EMOTIONS), device="meta")
         assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
         assert isinstance(model, AutoModelForAudioClassification._model_mapping[WhisperConfig])
+
+
+def test_a_layout_that_transformers_does_not_know_is_to_be_converted_first(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "ser"}')
+    with pytest.raises(ValueError, match=r"model_type='ser', unknown to transformers.*hf-emotion convert"):
+        load_classifier(str(tmp_path), EMOTIONS)
 
 
 def test_stock_configs_stay_stock():

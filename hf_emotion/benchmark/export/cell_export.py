@@ -24,10 +24,11 @@ from ...data.splits.utterance_matching import match_utterances
 from ...features.audio_rows import audio_rows
 from ...features.encoder_identity import weights_digest
 from ...features.waveform_statistics import WaveformStatistics
-from ...models.classifier import request_mask
+from ...models.input_masks import request_mask
 from ...models.speech_emotion import SpeechEmotionConfig, SpeechEmotionForSequenceClassification
 from ...models.speech_emotion.encoding_speech_emotion import is_self_contained
 from ...models.speech_emotion.loading_speech_emotion import check_loading_info
+from ...models.statistics_folding import can_fold_statistics, fold_statistics
 from ...models.stock_classifier import to_stock_classifier
 from ...trained_classifier import load_trained_classifier
 from ..cells import CellResult
@@ -36,7 +37,6 @@ from ..frozen.systems import load_system
 from ..protocol import FrozenSystem
 from ..soft_predictions import probabilities_of
 from .card import ExportedModel, save_card
-from .statistics_folding import can_fold_statistics, fold_statistics
 
 
 logger = logging.getLogger(__name__)

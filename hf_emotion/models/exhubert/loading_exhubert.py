@@ -10,15 +10,32 @@ _HUB_ARGUMENTS = ("cache_dir", "force_download", "local_files_only", "token", "r
 _PUBLISHED_ARCHITECTURE = "ExHuBERT"
 
 
-def _convert_published(source, config_dict: dict, hub_kwargs: dict):
+def _convert_published(source, hub_kwargs: dict):
     try:
-        from hf_emotion.models.checkpoints import convert_published_exhubert, load_checkpoint
+        from hf_emotion.models.published.checkpoint_files import read_checkpoint
+        from hf_emotion.models.published.exhubert import ExHubertLayout
     except ImportError as error:
         raise ImportError(
             f"{source} is in the published ExHuBERT layout (48 flat layers with `gate_bb_linear`), and converting it "
             "needs the hf-emotion package: pip install hf-emotion"
         ) from error
-    return convert_published_exhubert(load_checkpoint(source, **hub_kwargs), config_dict)
+    converted = ExHubertLayout().convert(read_checkpoint(source, **hub_kwargs))
+    return converted.config, converted.weights
+
+
+def last_state_of(fields: dict) -> dict[str, bool]:
+    """
+    Config fields by which ExHuBERT averages the layers that a stock HuBERT classifier was trained on.
+
+    transformers 5 gives the last of the hidden states before the final layer norm, earlier versions and ExHuBERT
+    behind it, unless `tie_last_hidden_states` says otherwise.
+
+    Args:
+        fields (`dict`): The config of the classifier. One without `transformers_version` counts as an early one.
+    """
+    is_new = int(str(fields.get("transformers_version") or 4).split(".")[0]) >= 5
+    is_open = fields.get("tie_last_hidden_states") is None
+    return {"tie_last_hidden_states": False} if is_new and is_open and fields.get("use_weighted_layer_sum") else {}
 
 
 def _config_fields(config) -> set[str]:
@@ -76,10 +93,13 @@ class StrictLoadingMixin:
             hub_kwargs = {name: kwargs[name] for name in _HUB_ARGUMENTS if name in kwargs}
             config_dict, _ = cls.config_class.get_config_dict(source, **hub_kwargs)
             if _PUBLISHED_ARCHITECTURE in (config_dict.get("architectures") or []):
-                config, kwargs["state_dict"] = _convert_published(source, config_dict, hub_kwargs)
+                config, kwargs["state_dict"] = _convert_published(source, hub_kwargs)
+                pretrained_model_name_or_path = None
+            elif config_dict.pop("model_type", None) != cls.config_class.model_type:
+                config = cls.config_class.from_dict(config_dict | last_state_of(config_dict))
+            if config is not None:
                 changes = {name: kwargs.pop(name) for name in set(kwargs) & _config_fields(config)}
                 config = type(config).from_dict(config.to_dict() | changes)
-                pretrained_model_name_or_path = None
         model, info = super().from_pretrained(
             pretrained_model_name_or_path,
             *model_args,

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import nn
 from transformers import HubertConfig, HubertForSequenceClassification, HubertModel, PreTrainedModel
+from transformers import __version__ as transformers_version
 from transformers import initialization as init
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.integrations.fsdp import is_fsdp_managed_module
@@ -41,7 +42,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .block_expansion_exhubert import HEAD_KEYS, BlockExpansionMixin
 from .configuration_exhubert import ExHubertConfig
-from .loading_exhubert import StrictLoadingMixin, check_loading_info
+from .loading_exhubert import StrictLoadingMixin, check_loading_info, last_state_of
 
 
 class ExHubertCopiedLayer(HubertEncoderLayer):
@@ -444,8 +445,10 @@ class ExHubertForSequenceClassification(ExHubertPreTrainedModel):
         if isinstance(hubert, PreTrainedModel):
             if kwargs:
                 raise ValueError(f"{sorted(kwargs)} apply to loading, but a loaded model was passed.")
+            made_with = hubert.config.transformers_version or transformers_version
         else:
             hubert = _load_stock_hubert(hubert, **kwargs)
+            made_with = hubert.config.transformers_version
         if hubert.config.model_type != HubertConfig.model_type:
             raise ValueError(f"Expected a HuBERT model, but {type(hubert).__name__} is a {hubert.config.model_type}.")
         has_classifier = isinstance(hubert, HubertForSequenceClassification)
@@ -453,6 +456,7 @@ class ExHubertForSequenceClassification(ExHubertPreTrainedModel):
             raise ValueError(f"{type(hubert).__name__} has no classifier to keep: pass `labels`, the class names.")
         config_dict = hubert.config.to_dict() | {"architectures": [cls.__name__]}
         del config_dict["model_type"]  # it would hide the one of our class
+        config_dict |= last_state_of(config_dict | {"transformers_version": made_with})
         config = cls.config_class.from_dict(config_dict)
         # a CTC head is dropped; a bare encoder's keys get the prefix that they have in a classifier
         source = hubert if has_classifier else hubert.base_model

@@ -72,18 +72,18 @@ class Conditioning(nn.Module):
 
     def _gender_ids(self, pooled: torch.Tensor, gender: torch.Tensor | None) -> torch.Tensor:
         if gender is None:
-            return torch.full((len(pooled),), self.num_genders, device=pooled.device)
+            return torch.full((pooled.shape[0],), self.num_genders, device=pooled.device)
         given = gender.to(pooled.device).nan_to_num(nan=-1.0).view(-1)  # tables with unknown values hold floats
         gender = given.long()
-        if len(gender) != len(pooled) or bool(((gender > self.num_genders) | (gender != given)).any()):
+        if len(gender) != pooled.shape[0] or bool(((gender > self.num_genders) | (gender != given)).any()):
             raise ValueError(
-                f"`gender` {given.tolist()} must hold one id for each of the {len(pooled)} clips: 0 to "
+                f"`gender` {given.tolist()} must hold one id for each of the {pooled.shape[0]} clips: 0 to "
                 f"{self.num_genders - 1}, and {self.num_genders} or a negative one where it is unknown."
             )
         return gender.masked_fill((gender < 0) | self._forgotten(pooled), self.num_genders)
 
     def _text(self, pooled: torch.Tensor, text_embedding: torch.Tensor | None) -> torch.Tensor:
-        unknown = self.unknown_text.expand(len(pooled), -1)
+        unknown = self.unknown_text.expand(pooled.shape[0], -1)
         if text_embedding is None:
             return unknown
         if text_embedding.shape != unknown.shape:
@@ -99,5 +99,5 @@ class Conditioning(nn.Module):
     def _forgotten(self, pooled: torch.Tensor) -> torch.Tensor:
         """Clips whose condition is dropped, which trains "unknown"."""
         if not self.training or self.dropout == 0:
-            return torch.zeros(len(pooled), dtype=torch.bool, device=pooled.device)
-        return torch.rand(len(pooled), device=pooled.device) < self.dropout
+            return torch.zeros(pooled.shape[0], dtype=torch.bool, device=pooled.device)
+        return torch.rand(pooled.shape[0], device=pooled.device) < self.dropout

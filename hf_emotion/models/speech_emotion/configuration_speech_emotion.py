@@ -10,8 +10,11 @@ from transformers.configuration_utils import PreTrainedConfig
 from .custom_encoders_speech_emotion import CUSTOM_ENCODERS
 
 
-POOLINGS = ("mean", "max", "std", "mean_std", "attention", "attentive_statistics", "first")
-HEADS = ("linear", "mlp", "tanh")
+POOLINGS = ("mean", "sum", "max", "std", "mean_std", "attention", "attentive_statistics", "first")
+HEADS = ("linear", "mlp", "tanh", "relu", "dense", "layer_norm_relu")
+# heads of as many equal layers as `num_head_layers` says
+STACKED_HEADS = ("tanh", "relu", "dense", "layer_norm_relu")
+DIMENSION_ACTIVATIONS = ("none", "sigmoid")
 FUSIONS = ("product", "mean", "concat", "film")
 _DEFAULT_ENCODER = "wavlm"
 
@@ -39,26 +42,44 @@ class SpeechEmotionConfig(PreTrainedConfig):
             say in their `forward` which states they return.
         normalize_layers (`bool`, *optional*, defaults to `False`):
             Whether a layer norm without parameters is applied to each hidden state before the weighted average.
+        num_frame_layers (`int`, *optional*, defaults to 0):
+            Number of linear layers that each frame passes before the pooling, with ReLU and dropout between them (the
+            convolutions of kernel size 1 of Vox-Profile).
+        frame_layer_size (`int`, *optional*, defaults to 256):
+            Their width.
+        frame_layer_dropout (`float`, *optional*, defaults to 0.1):
+            Dropout between them.
         pooling (`str`, *optional*, defaults to `"mean"`):
-            Pooling over the valid frames: `"mean"`, `"max"`, `"std"`, `"mean_std"`, `"attention"` (one learned weight
-            per frame), `"attentive_statistics"` (its weighted mean and standard deviation, Okabe et al., 2018) or
-            `"first"` (the first frame).
+            Pooling over the valid frames: `"mean"`, `"sum"`, `"max"`, `"std"`, `"mean_std"`, `"attention"` (one
+            learned weight per frame), `"attentive_statistics"` (its weighted mean and standard deviation, Okabe et
+            al., 2018) or `"first"` (the first frame).
         attention_pooling_size (`int`, *optional*, defaults to 128):
             Width of the tanh layer that scores frames.
+        variance_floor (`float`, *optional*, defaults to 1e-9):
+            Least variance whose root the poolings with a standard deviation take; positive, since the root has no
+            gradient at 0.
         head (`str`, *optional*, defaults to `"linear"`):
             `"linear"`: `projector` and `classifier` as in SUPERB. `"mlp"`: two hidden layers with ReLU and dropout
-            (the fine-tuned baseline of EMO-SUPERB). `"tanh"`: dropout, dense layer, tanh, dropout.
+            (the fine-tuned baseline of EMO-SUPERB). `"tanh"`: dropout, dense layer, tanh, dropout. `"relu"` and
+            `"dense"`: the same with ReLU or without activation. `"layer_norm_relu"`: dropout, dense layer, layer norm,
+            ReLU, dropout (the baselines of the Odyssey 2024 challenge).
+        num_head_layers (`int`, *optional*, defaults to 1):
+            How often the heads `"tanh"`, `"relu"`, `"dense"` and `"layer_norm_relu"` repeat what is behind their first
+            dropout; the others have as many layers as they have.
         classifier_proj_size (`int`, *optional*, defaults to 256):
             Width of the linear head's projection.
         head_hidden_size (`int`, *optional*, defaults to 1024):
-            Width of the hidden layers of the heads `"mlp"` and `"tanh"`.
+            Width of the hidden layers of all heads but `"linear"`.
         head_dropout (`float`, *optional*, defaults to 0.5):
-            Dropout of the heads `"mlp"` and `"tanh"`.
+            Dropout of all heads but `"linear"`.
         num_dimensions (`int`, *optional*, defaults to 0):
             Number of emotion dimensions (such as arousal, valence, dominance) regressed beside the classes; follows
             from `dimension_names`, if they are given.
         dimension_names (`list[str]`, *optional*):
             Their names, in the order of the outputs.
+        dimension_activation (`str`, *optional*, defaults to `"none"`):
+            `"sigmoid"` keeps regressed values in (0, 1): the dimensions and, where `problem_type` is `"regression"`,
+            the logits.
         dimension_loss_weight (`float`, *optional*, defaults to 1.0):
             Weight of their loss (1 - concordance correlation coefficient) in the sum with the classes' loss.
         gender_embedding_size (`int`, *optional*, defaults to 0):
@@ -94,14 +115,20 @@ class SpeechEmotionConfig(PreTrainedConfig):
     num_copies_per_layer: list[int] | tuple[int, ...] | None = None
     layer_selection: str | int = "last"
     normalize_layers: bool = False
+    num_frame_layers: int = 0
+    frame_layer_size: int = 256
+    frame_layer_dropout: float | int = 0.1
     pooling: str = "mean"
     attention_pooling_size: int = 128
+    variance_floor: float = 1e-9
     head: str = "linear"
+    num_head_layers: int = 1
     classifier_proj_size: int = 256
     head_hidden_size: int = 1024
     head_dropout: float | int = 0.5
     num_dimensions: int = 0
     dimension_names: list[str] | None = None
+    dimension_activation: str = "none"
     dimension_loss_weight: float | int = 1.0
     gender_embedding_size: int = 0
     num_genders: int = 2
@@ -143,7 +170,12 @@ class SpeechEmotionConfig(PreTrainedConfig):
 
     def validate_choices(self):
         """Part of the `@strict` validation: names are known and the selected layer exists."""
-        choices = {"pooling": POOLINGS, "head": HEADS, "conditioning": FUSIONS}
+        choices = {
+            "pooling": POOLINGS,
+            "head": HEADS,
+            "conditioning": FUSIONS,
+            "dimension_activation": DIMENSION_ACTIVATIONS,
+        }
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"`{name}` must be one of {', '.join(known)}, but is {getattr(self, name)!r}.")
@@ -168,15 +200,24 @@ class SpeechEmotionConfig(PreTrainedConfig):
 
     def validate_ranges(self):
         """Part of the `@strict` validation: sizes and probabilities."""
-        for name in ("attention_pooling_size", "classifier_proj_size", "head_hidden_size", "num_genders"):
+        sizes = ("frame_layer_size", "attention_pooling_size", "classifier_proj_size", "head_hidden_size")
+        for name in (*sizes, "num_head_layers", "num_genders"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, but is {getattr(self, name)}.")
-        for name in ("num_dimensions", "gender_embedding_size", "text_embedding_size", "dimension_loss_weight"):
+        sizes = ("num_frame_layers", "num_dimensions", "gender_embedding_size", "text_embedding_size")
+        for name in (*sizes, "dimension_loss_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, but is {getattr(self, name)}.")
-        for name in ("head_dropout", "condition_dropout"):
+        for name in ("frame_layer_dropout", "head_dropout", "condition_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"`{name}` must be in [0, 1], but is {getattr(self, name)}.")
+        if not self.variance_floor > 0:
+            raise ValueError(f"`variance_floor` must be positive, but is {self.variance_floor}.")
+        if self.num_head_layers > 1 and self.head not in STACKED_HEADS:
+            raise ValueError(
+                f"`num_head_layers` is {self.num_head_layers}, but the head {self.head!r} has a fixed number of "
+                f"layers: leave it at 1, or use one of the heads {', '.join(STACKED_HEADS)}."
+            )
 
     @property
     def is_expanded(self) -> bool:
@@ -200,9 +241,14 @@ class SpeechEmotionConfig(PreTrainedConfig):
         return getattr(self.encoder_config, "num_hidden_states", self.num_hidden_layers + 1)
 
     @property
+    def frame_size(self) -> int:
+        """Width of the frames that are pooled: the encoder's, unless there are layers for each frame."""
+        return self.frame_layer_size if self.num_frame_layers else self.hidden_size
+
+    @property
     def pooled_size(self) -> int:
-        """Width after pooling: twice the encoder's where mean and standard deviation are concatenated."""
-        return self.hidden_size * (2 if self.pooling in ("mean_std", "attentive_statistics") else 1)
+        """Width after pooling: twice the frames' where mean and standard deviation are concatenated."""
+        return self.frame_size * (2 if self.pooling in ("mean_std", "attentive_statistics") else 1)
 
 
 def _encoder_config(value) -> PreTrainedConfig:

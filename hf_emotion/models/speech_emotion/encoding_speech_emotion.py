@@ -140,7 +140,7 @@ def _checked_mask(
     """The mask in integers: floats of low precision do not count samples exactly."""
     if attention_mask is None:
         return None
-    wanted = (len(inputs), inputs.shape[2 if encoder.config.model_type == "whisper" else 1])
+    wanted = (inputs.shape[0], inputs.shape[2 if encoder.config.model_type == "whisper" else 1])
     if attention_mask.shape != wanted:
         raise ValueError(
             f"`attention_mask` has the shape {tuple(attention_mask.shape)}, but the input needs {wanted}: one value "
@@ -330,7 +330,7 @@ def _valid_frames(
     encoder: PreTrainedModel, inputs: torch.Tensor, attention_mask: torch.Tensor | None, states: torch.Tensor
 ) -> torch.Tensor:
     if attention_mask is None:
-        samples = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
+        samples = torch.full((inputs.shape[0],), inputs.shape[1], device=inputs.device)
     else:
         samples = attention_mask.sum(dim=-1)
     num_frames = _num_frames(encoder, samples).clamp(min=1).to(states.device)
@@ -347,4 +347,4 @@ def _without_oversized_spans(encoder: PreTrainedModel, inputs: torch.Tensor) -> 
     num_frames = int(encoder._get_feat_extract_output_lengths(torch.tensor(inputs.shape[1])))
     if num_frames >= config.mask_time_length:
         return {}
-    return {"mask_time_indices": torch.zeros(len(inputs), num_frames, dtype=torch.bool, device=inputs.device)}
+    return {"mask_time_indices": torch.zeros(inputs.shape[0], num_frames, dtype=torch.bool, device=inputs.device)}

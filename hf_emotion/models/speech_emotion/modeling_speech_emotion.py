@@ -1,9 +1,9 @@
 # Copyright 2026 The hf-emotion authors. Licensed under the Apache License, Version 2.0.
 """A speech emotion classifier on any speech encoder of transformers.
 
-encoder -> layer selection -> pooling over time -> conditioning (gender, text) -> projector -> classifier, as in
-EMO-SUPERB (arXiv 2402.13018) and the WavLM systems for MSP-Podcast (Diatlova et al., Odyssey 2024). The files of this
-folder depend on torch, transformers and each other only: they travel with every saved model.
+encoder -> layer selection -> layers for each frame -> pooling over time -> conditioning (gender, text) -> projector ->
+classifier, as in EMO-SUPERB (arXiv 2402.13018) and the WavLM systems for MSP-Podcast (Diatlova et al., Odyssey 2024).
+The files of this folder depend on torch, transformers and each other only: they travel with every saved model.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from .configuration_speech_emotion import SpeechEmotionConfig
 from .encoding_speech_emotion import EncodedSpeech, build_encoder, encode, encoder_of
 from .loading_speech_emotion import StrictLoadingMixin, check_loading_info, load_encoder
 from .loss_speech_emotion import classification_loss, concordance_loss
-from .pooling_speech_emotion import TimePooling, warn_of_constant_pooling
+from .pooling_speech_emotion import TimePooling, frame_layers, warn_of_constant_pooling
 
 
 # Modules of the CNN in front, where they are not the `feature_extractor` that transformers has.
@@ -43,9 +43,10 @@ class SpeechEmotionOutput(ModelOutput):
     Args:
         loss (`torch.FloatTensor` of shape `(1,)`, *optional*):
             Loss of the classes and, weighted, of the dimensions: of those whose labels are given.
-        logits (`torch.FloatTensor` of shape `(batch_size, num_labels)`): scores of the classes.
+        logits (`torch.FloatTensor` of shape `(batch_size, num_labels)`):
+            Scores of the classes; of a regression the values, behind `config.dimension_activation`.
         dimensions (`torch.FloatTensor` of shape `(batch_size, num_dimensions)`, *optional*):
-            Regressed emotion dimensions, if the model has any.
+            Regressed emotion dimensions, if the model has any, behind `config.dimension_activation`.
         hidden_states (`tuple(torch.FloatTensor)`, *optional*):
             Input of the encoder's first layer, then the output of every layer, the last after the final layer norm.
         attentions (`tuple(torch.FloatTensor)`, *optional*):
@@ -63,10 +64,20 @@ def _projector(config: SpeechEmotionConfig, size: int) -> nn.Module:
     hidden, dropout = config.head_hidden_size, config.head_dropout
     if config.head == "linear":
         return nn.Linear(size, config.classifier_proj_size)
-    if config.head == "tanh":
-        return nn.Sequential(nn.Dropout(dropout), nn.Linear(size, hidden), nn.Tanh(), nn.Dropout(dropout))
-    first = (nn.Linear(size, hidden), nn.ReLU(), nn.Dropout(dropout))
-    return nn.Sequential(*first, nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout))
+    if config.head == "mlp":
+        first = (nn.Linear(size, hidden), nn.ReLU(), nn.Dropout(dropout))
+        return nn.Sequential(*first, nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout))
+    layers: list[nn.Module] = [nn.Dropout(dropout)]
+    for width in [size, *[hidden] * (config.num_head_layers - 1)]:
+        layers += [nn.Linear(width, hidden), *_activation(config.head, hidden), nn.Dropout(dropout)]
+    return nn.Sequential(*layers)
+
+
+def _activation(head: str, size: int) -> tuple[nn.Module, ...]:
+    """What follows a dense layer of a head that repeats it."""
+    if head == "layer_norm_relu":
+        return nn.LayerNorm(size), nn.ReLU()
+    return {"tanh": (nn.Tanh(),), "relu": (nn.ReLU(),), "dense": ()}[head]
 
 
 class SpeechEmotionPreTrainedModel(StrictLoadingMixin, PreTrainedModel):
@@ -90,6 +101,9 @@ class SpeechEmotionPreTrainedModel(StrictLoadingMixin, PreTrainedModel):
             module.init_near_identity(std)
         elif isinstance(module, nn.Linear):
             init.normal_(module.weight, std=std)
+            init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm):
+            init.ones_(module.weight)
             init.zeros_(module.bias)
         elif isinstance(module, nn.Embedding):
             init.normal_(module.weight, std=1.0)
@@ -120,6 +134,7 @@ class SpeechEmotionForSequenceClassification(BlockExpansionMixin, SpeechEmotionP
         self.main_input_name = self.speech_encoder.main_input_name
         if config.layer_selection == "weighted":
             self.layer_weights = nn.Parameter(torch.ones(config.num_hidden_states) / config.num_hidden_states)
+        self.frame_layers = frame_layers(config)
         self.pooling = TimePooling(config)
         self.conditioning = Conditioning(config)
         self.projector = _projector(config, self.conditioning.output_size)
@@ -252,10 +267,17 @@ class SpeechEmotionForSequenceClassification(BlockExpansionMixin, SpeechEmotionP
             output_attentions=output_attentions,
             **kwargs,
         )
-        pooled = self.pooling(self._selected_layer(encoded), encoded.valid)
+        frames = self._selected_layer(encoded)
+        if self.frame_layers is not None:
+            frames = self.frame_layers(frames)
+        pooled = self.pooling(frames, encoded.valid)
         projected = self.projector(self.conditioning(pooled, gender, text_embedding))
         logits = self.classifier(projected)
-        dimensions = None if self.dimension_regressor is None else self.dimension_regressor(projected)
+        if self.config.problem_type == "regression":
+            logits = self._activated(logits)
+        dimensions = None
+        if self.dimension_regressor is not None:
+            dimensions = self._activated(self.dimension_regressor(projected))
         return SpeechEmotionOutput(
             loss=self._loss(logits, labels, dimensions, dimension_labels),
             logits=logits,
@@ -292,6 +314,10 @@ class SpeechEmotionForSequenceClassification(BlockExpansionMixin, SpeechEmotionP
             states = [nn.functional.layer_norm(state, state.shape[-1:]) for state in states]
         weights = nn.functional.softmax(self.layer_weights, dim=-1)
         return sum(weight * state for weight, state in zip(weights, states, strict=True))
+
+    def _activated(self, values: torch.Tensor) -> torch.Tensor:
+        """Regressed values, in the range that the config asks for."""
+        return values.sigmoid() if self.config.dimension_activation == "sigmoid" else values
 
     def _loss(self, logits, labels, dimensions, dimension_labels) -> torch.Tensor | None:
         loss = None

@@ -16,7 +16,6 @@ from transformers import HubertModel, Wav2Vec2FeatureExtractor
 from hf_emotion.benchmark.cells import CellResult
 from hf_emotion.benchmark.export import cell_export as export_module
 from hf_emotion.benchmark.export.cell_export import ExportOptions, export_cell
-from hf_emotion.benchmark.export.statistics_folding import fold_statistics
 from hf_emotion.benchmark.frozen.runner import run_frozen_encoders
 from hf_emotion.benchmark.selection import selected_cell
 from hf_emotion.features.encoder_identity import load_frozen_encoder
@@ -24,6 +23,7 @@ from hf_emotion.features.waveform_statistics import WaveformStatistics
 from hf_emotion.models.encoders import ApcConfig, ApcModel, FilterBankConfig, FilterBankModel
 from hf_emotion.models.speech_emotion import SpeechEmotionForSequenceClassification
 from hf_emotion.models.speech_emotion.encoding_speech_emotion import encode
+from hf_emotion.models.statistics_folding import fold_statistics
 from hf_emotion.trained_classifier import load_trained_classifier
 from tests.benchmark.tiny_benchmark import folders_of, protocol_of, write_benchmark
 from tests.benchmark.tiny_cells import CLASSES, LOGITS_FILE, write_cell, write_trained_cell

@@ -1,5 +1,7 @@
 """ExHuBERT: identity at expansion, exact gradients, the paper's parameter counts, padding without effect."""
 
+import json
+
 import pytest
 import torch
 from transformers import (
@@ -307,6 +309,40 @@ def test_from_hubert_takes_encoder_ctc_and_classifier(tiny, batch, tmp_path):
             assert torch.equal(model.hubert(batch["input_values"]).last_hidden_state, expected)
     kept = ExHubertForSequenceClassification.from_hubert(stock).eval()
     assert torch.equal(kept(batch["input_values"]).logits, stock(batch["input_values"]).logits)
+
+
+@pytest.mark.parametrize("is_saved", [True, False], ids=["saved", "in memory"])
+@pytest.mark.parametrize("is_tied", [None, True, False])
+def test_averaged_layers_of_a_stock_classifier_mean_what_they_meant_to_it(is_tied, is_saved, tiny, batch, tmp_path):
+    fields = tiny | {"do_stable_layer_norm": True, "use_weighted_layer_sum": True}
+    if is_tied is not None:
+        fields["tie_last_hidden_states"] = is_tied
+    stock = HubertForSequenceClassification(HubertConfig(**fields)).eval()
+    stock.hubert.encoder.layer_norm.weight.data.uniform_(2, 4)  # the state behind it is another one
+    expected = stock(batch["input_values"]).logits
+    sources = [stock]
+    if is_saved:
+        stock.save_pretrained(tmp_path)
+        sources = [str(tmp_path)]
+    models = [ExHubertForSequenceClassification.from_hubert(source) for source in sources]
+    if is_saved:
+        models.append(ExHubertForSequenceClassification.from_pretrained(tmp_path))
+    for model in models:
+        assert torch.allclose(model.eval()(batch["input_values"]).logits, expected, atol=1e-5)
+
+
+def test_averaged_layers_of_transformers_4_end_behind_the_final_norm(tiny, batch, tmp_path):
+    fields = tiny | {"do_stable_layer_norm": True, "use_weighted_layer_sum": True, "tie_last_hidden_states": True}
+    stock = HubertForSequenceClassification(HubertConfig(**fields)).eval()
+    stock.hubert.encoder.layer_norm.weight.data.uniform_(2, 4)
+    stock.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    del config["tie_last_hidden_states"]
+    path.write_text(json.dumps(config | {"transformers_version": "4.8.2"}))
+    for load in (ExHubertForSequenceClassification.from_hubert, ExHubertForSequenceClassification.from_pretrained):
+        logits = load(str(tmp_path)).eval()(batch["input_values"]).logits
+        assert torch.allclose(logits, stock(batch["input_values"]).logits, atol=1e-5)
 
 
 def test_from_hubert_refuses_other_encoders_and_missing_heads(tiny):

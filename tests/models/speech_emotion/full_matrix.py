@@ -17,7 +17,7 @@ from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2FeatureExtractor, 
 from transformers.utils.logging import disable_progress_bar
 
 from hf_emotion.models.speech_emotion import SpeechEmotionForSequenceClassification
-from hf_emotion.models.speech_emotion.configuration_speech_emotion import FUSIONS, HEADS, POOLINGS
+from hf_emotion.models.speech_emotion.configuration_speech_emotion import FUSIONS, HEADS, POOLINGS, STACKED_HEADS
 
 from . import reload_cells
 from .tiny_encoders import ENCODERS, padded_batch, tiny_model
@@ -40,7 +40,9 @@ LAYERS = {
     "normalized": {"layer_selection": "weighted", "normalize_layers": True},
 }
 # units and weights with which no layer of a head falls silent, so that two steps can change every part
-HEAD_SIZES = {"head_hidden_size": 16, "head_dropout": 0.1, "initializer_range": 0.3}
+HEAD_SIZES = {"head_hidden_size": 16, "frame_layer_size": 16, "head_dropout": 0.1, "initializer_range": 0.3}
+# of layers for each frame; where there are any, heads that may repeat their layer do
+DEPTHS = (0, 2)
 TOLERANCE = 1e-5
 GENDER_SIZE, TEXT_SIZE, NUM_DIMENSIONS = 5, 7, 2
 UNKNOWN = float("nan")
@@ -65,12 +67,17 @@ class Cell:
     @property
     def head(self) -> str:
         row, pooling, conditioning = self._turn
-        return HEADS[(row + pooling + conditioning // 2) % len(HEADS)]
+        return HEADS[(row + 2 * pooling + conditioning // 3) % len(HEADS)]
 
     @property
     def num_dimensions(self) -> int:
         row, pooling, conditioning = self._turn
         return NUM_DIMENSIONS * ((row + pooling // 2 + conditioning // 3) % 2)
+
+    @property
+    def num_frame_layers(self) -> int:
+        row, pooling, conditioning = self._turn
+        return DEPTHS[(row + pooling // 3 + conditioning) % len(DEPTHS)]
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -80,6 +87,13 @@ class Cell:
     def model(self) -> SpeechEmotionForSequenceClassification:
         """Built from its tiny config."""
         fields = {"pooling": self.pooling, "head": self.head, "num_dimensions": self.num_dimensions}
+        fields["num_frame_layers"] = self.num_frame_layers
+        if self.pooling == "sum":  # of dozens of frames: outputs around one all the same
+            fields["initializer_range"] = 0.1
+        if self.num_frame_layers and self.head in STACKED_HEADS:
+            fields["num_head_layers"] = 2
+        if self.num_dimensions and self.num_frame_layers:
+            fields["dimension_activation"] = "sigmoid"
         if self.known:
             fields["conditioning"] = self.conditioning.split()[1]
         if "gender" in self.known:
@@ -89,7 +103,7 @@ class Cell:
         encoder, encoder_fields, row_fields = ROWS[self.row]
         if encoder == "whisper":
             encoder_fields = encoder_fields | {"max_source_positions": 50}  # the second of its extractor
-        return tiny_model(encoder, encoder_fields, **HEAD_SIZES, **row_fields, **fields, **LAYERS[self.layer])
+        return tiny_model(encoder, encoder_fields, **(HEAD_SIZES | row_fields | fields | LAYERS[self.layer]))
 
     def conditions(self) -> list[dict[str, torch.Tensor]]:
         """Known, absent, and known of one clip each (of two conditions: of one clip the one, of one the other)."""

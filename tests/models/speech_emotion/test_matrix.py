@@ -12,6 +12,7 @@ from hf_emotion.models.speech_emotion.configuration_speech_emotion import HEADS,
 
 from .full_matrix import (
     CONDITIONINGS,
+    DEPTHS,
     LAYERS,
     NUM_DIMENSIONS,
     ROWS,
@@ -46,6 +47,7 @@ def test_cells_train_reload_bit_equal_without_the_package_run_in_the_pipeline_an
 def test_every_pair_of_row_pooling_and_conditioning_and_every_other_value_of_every_row_is_in_the_matrix(cells):
     values = {"row": set(ROWS), "pooling": set(POOLINGS), "conditioning": set(CONDITIONINGS)}
     others = {"layer": set(LAYERS), "head": set(HEADS), "num_dimensions": {0, NUM_DIMENSIONS}}
+    others["num_frame_layers"] = set(DEPTHS)
     for first, second in [("row", "pooling"), ("row", "conditioning"), ("pooling", "conditioning")]:
         pairs = {(getattr(cell, first), getattr(cell, second)) for cell in cells}
         assert len(pairs) == len(values[first]) * len(values[second])

@@ -16,7 +16,7 @@ from transformers import (
 from hf_emotion.models.exhubert import ExHubertConfig, ExHubertModel
 from hf_emotion.models.speech_emotion import SpeechEmotionConfig, SpeechEmotionForSequenceClassification
 from hf_emotion.models.speech_emotion.conditioning_speech_emotion import Conditioning
-from hf_emotion.models.speech_emotion.configuration_speech_emotion import FUSIONS
+from hf_emotion.models.speech_emotion.configuration_speech_emotion import FUSIONS, STACKED_HEADS
 from hf_emotion.models.speech_emotion.loss_speech_emotion import concordance_loss
 from hf_emotion.models.speech_emotion.pooling_speech_emotion import TimePooling
 
@@ -48,6 +48,7 @@ def test_linear_head_computes_what_the_stock_superb_head_computes_and_has_its_na
     ("pooling", "expected"),
     [
         ("mean", [2.0, 4.0]),
+        ("sum", [4.0, 8.0]),
         ("max", [3.0, 6.0]),
         ("std", [1.0, 2.0]),
         ("mean_std", [2.0, 4.0, 1.0, 2.0]),
@@ -91,12 +92,59 @@ def test_head_of_emo_superb_has_two_hidden_layers_of_1024_and_dropout_one_half()
     assert [layers[0].out_features, layers[3].out_features, layers[2].p, layers[5].p] == [1024, 1024, 0.5, 0.5]
 
 
-def test_tanh_head_is_dense_tanh_out():
-    model = tiny_model("wavlm-base", head="tanh", pooling="first")
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("head", STACKED_HEADS)
+def test_head_of_equal_layers_is_dense_activation_out(head, num_layers):
+    activations = {"tanh": torch.tanh, "relu": torch.relu, "dense": lambda values: values}
+    model = tiny_model("wavlm-base", head=head, num_head_layers=num_layers, pooling="first")
     batch, _ = padded_batch("wavlm-base")
     outputs = model(**batch, output_hidden_states=True)
-    expected = model.classifier(torch.tanh(model.projector[1](outputs.hidden_states[-1][:, 0])))
-    torch.testing.assert_close(outputs.logits, expected)
+    hidden = outputs.hidden_states[-1][:, 0]
+    weighted = [layer for layer in model.projector if hasattr(layer, "weight")]
+    for layer in weighted:
+        if head == "layer_norm_relu":
+            hidden = torch.relu(layer(hidden)) if isinstance(layer, torch.nn.LayerNorm) else layer(hidden)
+        else:
+            hidden = activations[head](layer(hidden))
+    torch.testing.assert_close(outputs.logits, model.classifier(hidden))
+    assert len(weighted) == num_layers * (2 if head == "layer_norm_relu" else 1)
+    assert [layer.p for layer in model.projector if isinstance(layer, torch.nn.Dropout)] == [0.5] * (num_layers + 1)
+
+
+def test_layers_for_each_frame_come_between_the_layers_of_the_encoder_and_the_pooling():
+    model = tiny_model("wavlm-large", num_frame_layers=3, frame_layer_size=5, pooling="mean_std")
+    assert [type(layer).__name__ for layer in model.frame_layers] == ["Linear", *["ReLU", "Dropout", "Linear"] * 2]
+    assert [model.frame_layers[index].in_features for index in (0, 3, 6)] == [16, 5, 5]
+    assert (model.config.pooled_size, model.projector.in_features) == (10, 10)
+    _, alone = padded_batch("wavlm-large")
+    outputs = model(**alone, output_hidden_states=True)
+    frames = outputs.hidden_states[-1]
+    for index in (0, 3, 6):
+        frames = model.frame_layers[index](frames if index == 0 else frames.relu())
+    pooled = torch.cat([frames.mean(dim=1), frames.std(dim=1, correction=0)], dim=-1)
+    torch.testing.assert_close(outputs.logits, model.classifier(model.projector(pooled)))
+
+
+def test_variance_floor_is_the_least_variance_whose_root_is_taken():
+    encoder = {"model_type": "wavlm", "hidden_size": 2, "num_attention_heads": 1}
+    module = TimePooling(SpeechEmotionConfig(encoder_config=encoder, pooling="std", variance_floor=0.25))
+    states = torch.tensor([[[1.0, 2.0], [1.0, 6.0]]])
+    torch.testing.assert_close(module(states, torch.ones(1, 2, dtype=torch.bool)), torch.tensor([[0.5, 2.0]]))
+
+
+def test_activation_of_dimensions_is_that_of_a_regression_too_and_of_no_classes():
+    batch, _ = padded_batch("wavlm-base")
+    plain = tiny_model("wavlm-base", num_dimensions=2)
+    model = tiny_model("wavlm-base", num_dimensions=2, dimension_activation="sigmoid")
+    model.load_state_dict(plain.state_dict())
+    expected, outputs = plain(**batch), model(**batch)
+    assert torch.equal(outputs.dimensions, expected.dimensions.sigmoid())
+    assert torch.equal(outputs.logits, expected.logits)
+    model.config.problem_type = "regression"
+    targets = torch.tensor([[0.1, 0.2, 0.3], [0.9, 0.8, 0.7]])
+    outputs = model(**batch, labels=targets)
+    assert torch.equal(outputs.logits, expected.logits.sigmoid())
+    torch.testing.assert_close(outputs.loss, (expected.logits.sigmoid() - targets).square().mean())
 
 
 def test_loss_follows_the_problem_type():
@@ -329,8 +377,15 @@ def test_reset_classifier_keeps_everything_before_it():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"pooling": "median"}, "mean, max, std"),
-        ({"head": "cnn"}, "linear, mlp, tanh"),
+        ({"pooling": "median"}, "mean, sum, max, std"),
+        ({"variance_floor": 0.0}, "must be positive"),
+        ({"num_frame_layers": -1}, "not be negative"),
+        ({"frame_layer_size": 0}, "at least 1"),
+        ({"frame_layer_dropout": 1.1}, "in \\[0, 1\\]"),
+        ({"head": "cnn"}, "linear, mlp, tanh, relu"),
+        ({"head": "mlp", "num_head_layers": 2}, "one of the heads tanh, relu, dense, layer_norm_relu"),
+        ({"num_head_layers": 0}, "at least 1"),
+        ({"dimension_activation": "tanh"}, "none, sigmoid"),
         ({"conditioning": "sum"}, "product, mean"),
         ({"layer_selection": "first"}, '"last", "weighted" or an integer'),
         ({"layer_selection": 3}, "0 .* to 2"),

@@ -1,0 +1,63 @@
+"""Published models from the Hub: revisions, private repositories, repositories without what is needed."""
+
+import pytest
+import torch
+
+from tests.hub_double import HubDouble
+
+from .checkpoint_case import save_checkpoint
+from .test_stock import CONFIGS, _checkpoint
+
+
+PUSH = """
+import json, sys
+from huggingface_hub import HfApi
+api = HfApi()
+api.create_repo("user/ser", private=True, exist_ok=True)
+print(json.dumps(api.upload_folder(repo_id="user/ser", folder_path=sys.argv[1]).oid))
+"""
+LOAD = """
+import json, sys
+import torch
+from hf_emotion.models.loading import load_model
+from tests.models.published.test_stock import CONFIGS, _inputs
+try:
+    model = load_model("user/ser", **json.loads(sys.argv[1]))
+    with torch.no_grad():
+        result = model(**_inputs(CONFIGS["superb hubert-large"])).logits.tolist()
+except (OSError, ValueError) as error:
+    result = f"{type(error).__name__}: {error}"
+print(json.dumps(result))
+"""
+
+
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory):
+    """A Hub with a model, then with another classifier, and the two commits."""
+    root = tmp_path_factory.mktemp("hub_checkpoints")
+    _, weights = _checkpoint("superb hubert-large")
+    config, preprocessor = CONFIGS["superb hubert-large"], {"do_normalize": False, "return_attention_mask": True}
+    with HubDouble(root / "hub") as hub:
+        first = hub.run(PUSH, save_checkpoint(root / "first", weights, config, preprocessor))
+        weights = weights | {"classifier.bias": weights["classifier.bias"] + 1}
+        hub.run(PUSH, save_checkpoint(root / "second", weights, config, preprocessor))
+        yield hub, first
+
+
+def test_revisions_are_those_asked_for(pushed):
+    hub, first = pushed
+    newest = torch.tensor(hub.run(LOAD, "{}"))
+    older = torch.tensor(hub.run(LOAD, f'{{"revision": "{first}"}}'))
+    torch.testing.assert_close(newest - older, torch.ones_like(newest), atol=1e-5, rtol=0)
+
+
+def test_private_model_needs_a_token(pushed):
+    hub, _ = pushed
+    assert "user/ser is not a local folder and is not a valid model identifier" in hub.run(
+        LOAD, "{}", token=None, home="stranger"
+    )
+
+
+def test_model_that_is_not_on_this_machine_is_said_offline(pushed):
+    hub, _ = pushed
+    assert hub.run(LOAD, '{"local_files_only": true}', home="empty").startswith("OSError: user/ser has no weights")
