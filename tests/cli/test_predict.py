@@ -54,10 +54,11 @@ def test_batches_of_any_rate_and_channels_give_the_scores_of_each_clip_alone(run
         "a_short.wav", "b_stereo.flac", "c_telephone.wav", "deep/d_long.ogg",
     ]  # fmt: skip
     assert [row["duration"] for row in rows] == pytest.approx([50 / 16_000, 0.2, 0.5, 1.0], abs=1e-3)
+    assert all((row["label"], row["score"]) == tuple(row["scores"][0].values()) for row in rows)
     model = ExHubertForSequenceClassification.from_pretrained(model_dir).eval()
     extractor = AutoFeatureExtractor.from_pretrained(model_dir)
     for row in rows:
-        found = {score["label"]: score["score"] for score in row["predictions"]}
+        found = {score["label"]: score["score"] for score in row["scores"]}
         assert found == pytest.approx(probabilities(model, extractor, row["file"]), abs=1e-5)
         assert list(found.values()) == sorted(found.values(), reverse=True)
 
@@ -65,7 +66,7 @@ def test_batches_of_any_rate_and_channels_give_the_scores_of_each_clip_alone(run
 def test_files_are_shown_in_the_order_given_on_lines_that_fit_the_terminal(run, model_dir, recordings):
     given = [recordings / "c_telephone.wav", recordings / "a_short.wav", recordings / "c_telephone.wav"]
     header, *lines = run("predict", *given, "--model", model_dir, "--top_k", 2).stdout.splitlines()
-    assert header.split() == ["file", "s", "class", "prob", "class", "prob"]
+    assert header.split() == ["file", "time", "emotion", "2nd"]
     assert [line.split()[0].rsplit("/")[-1] for line in lines] == ["c_telephone.wav", "a_short.wav"]
     assert max(map(len, [header, *lines])) <= 80
 
@@ -77,12 +78,12 @@ def test_bad_files_are_named_at_the_end_and_good_ones_predicted(run, model_dir, 
     result = run("predict", recordings, recordings / "absent.wav", "--model", model_dir, "--format", "csv")
     assert result.exit_code == 1
     assert [row["file"].rsplit("/")[-1][0] for row in csv.DictReader(io.StringIO(result.stdout))] == list("abcd")
-    assert "4 of 8 files could not be classified" in result.stderr
+    assert "4 of 8 files could not be predicted" in result.stderr
     for name, reason in {
         "empty.wav": "0 bytes",
-        "text.mp3": "unreadable header",
+        "text.mp3": "cannot read",
         "nan.wav": "9000 NaN",
-        "absent.wav": "no such file",
+        "absent.wav": "No such audio file",
     }.items():
         assert any(name in line and reason in line for line in result.stderr.splitlines())
 
@@ -99,7 +100,7 @@ def test_a_clip_that_fails_while_decoding_does_not_shift_the_scores_of_others(ru
 
 def test_csv_has_a_probability_for_every_class_in_the_order_of_the_model(run, model_dir, recordings, tmp_path):
     output = tmp_path / "new" / "scores.csv"
-    result = run("predict", recordings, "--model", model_dir, "--format", "csv", "--output", output)
+    result = run("predict", recordings, "--model", model_dir, "--output", output)
     assert (result.exit_code, result.stdout) == (0, "")
     rows = list(csv.DictReader(output.open(newline="")))
     assert list(rows[0]) == ["file", "duration", "prediction", *(f"probability_{name}" for name in CLASSES)]
@@ -152,7 +153,8 @@ def test_an_encoder_without_trained_head_is_refused(run, recordings, tmp_path):
     Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "encoder")
     result = run("predict", recordings, "--model", tmp_path / "encoder")
     assert result.exit_code == 1
-    assert "4 missing: classifier.bias, classifier.weight" in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert "encoder is in no layout that is known" in result.stderr
 
 
 @pytest.mark.parametrize("norm", ["group", "layer"])
@@ -166,5 +168,55 @@ def test_stock_models_that_padding_would_change_get_clips_one_by_one(norm, run, 
     result = run("predict", recordings, "--model", tmp_path / "stock", "--format", "jsonl", "--batch_size", 4)
     assert result.exit_code == 0
     for row in map(json.loads, result.stdout.splitlines()):
-        found = {score["label"]: score["score"] for score in row["predictions"]}
+        found = {score["label"]: score["score"] for score in row["scores"]}
         assert found == pytest.approx(probabilities(model, extractor, row["file"]), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--output", "scores.xyz"], "The format of --output scores.xyz is unclear"),
+        (["--output", "a.csv", "--output_dir", "labels"], "--output a.csv is one file"),
+        (["--output_dir", "labels"], "--output_dir needs --format textgrid or --format audacity"),
+        (["--output_dir", "labels", "--format", "csv"], "csv is one file: --output"),
+        (["--format", "parquet"], "Parquet is no text for a terminal"),
+        (["--format", "jsonl", "--timeline"], "--timeline is for csv and parquet"),
+        (["--embeddings", "e.npz"], "must end in .parquet or .safetensors"),
+        (["--format", "textgrid"], "of one recording, but there are 4"),
+        (["--labels", "boredom"], "boredom"),
+    ],
+)
+def test_wishes_that_do_not_fit_together_are_refused_with_advice(run, model_dir, recordings, options, message):
+    result = run("predict", recordings, "--model", model_dir, *options)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_segments_stand_below_a_recording_that_was_heard_in_windows(run, model_dir, recordings):
+    options = ("--window_seconds", 0.25, "--hop_seconds", 0.25)
+    lines = run("predict", recordings / "deep" / "d_long.ogg", "--model", model_dir, *options).stdout.splitlines()
+    assert lines[1].split()[1] == "0:01.0"
+    assert lines[2].split()[:2] == ["0:00.0", "-"]
+    assert lines[-1].split()[2] == "0:01.0"
+
+
+def test_labels_of_a_list_are_all_that_is_kept(run, model_dir, recordings):
+    found = [
+        run("predict", recordings, "--model", model_dir, "--format", "jsonl", *options).stdout
+        for options in (["--labels", "anger, fear"], ["--labels", "anger", "--labels", "fear"])
+    ]
+    assert found[0] == found[1]
+    for row in map(json.loads, found[0].splitlines()):
+        assert {score["label"] for score in row["scores"]} == {"anger", "fear"}
+        assert sum(score["score"] for score in row["scores"]) == pytest.approx(1)
+
+
+@pytest.mark.real_data
+def test_real_clips_get_textgrids_of_their_exact_duration(run, model_dir, real_data_dir, tmp_path):
+    clips = sorted((real_data_dir / "emodb").rglob("*.flac"))[:3]
+    options = ("--format", "textgrid", "--output_dir", tmp_path / "labels")
+    assert run("predict", *clips, "--model", model_dir, *options).exit_code == 0
+    for clip in clips:
+        grid = (tmp_path / "labels" / f"{clip.stem}.TextGrid").read_text().splitlines()
+        assert grid[4] == f"xmax = {soundfile.info(clip).frames / soundfile.info(clip).samplerate!r}"
+        assert 'name = "emotion"' in grid[10]

@@ -1,185 +1,233 @@
-"""`hf-emotion predict`: the emotions of audio files, any sampling rate, mono or stereo; ffmpeg is not needed."""
+"""`hf-emotion predict`: the emotions of recordings, any sampling rate, mono or stereo; ffmpeg is not needed."""
 
 from __future__ import annotations
 
-import csv
-import json
+import contextlib
 import os
-import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 
 if TYPE_CHECKING:
-    import numpy as np
+    from hf_emotion.prediction.job import Job
+    from hf_emotion.prediction.outputs import Outputs, Row
+    from hf_emotion.prediction.settings import PredictionSettings
 
-    from hf_emotion.clip_classifier import ClipClassifier, EnsembleClassifier
+_STOPPED_BY_USER = 130  # 128 + SIGINT, as shells count
 
-# The second line are formats that libsndfile cannot read: they are reported, not passed over in silence.
-AUDIO_SUFFIXES = {
-    *(".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"),
-    *(".aac", ".amr", ".m4a", ".mp4", ".webm", ".wma"),
-}
-
-
-@dataclass
-class Clip:
-    """An audio file, its duration in seconds, and the classes with their scores, best first."""
-
-    path: Path
-    duration: float
-    scores: list[tuple[str, float]] = field(default_factory=list)
+Layout = Literal["table", "jsonl", "csv", "parquet", "rttm", "audacity", "textgrid"]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="Files, folders, quoted patterns ('rec/**/*.flac'), web addresses, manifests with a column `path` (.csv "
+        ".jsonl), or - for standard input: audio, or a list of these.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str,
+    typer.Option("--model", help="Folder of a trained model or an ensemble, or an id on the Hub.", show_default=False),
+]
+Form = Annotated[
+    Layout | None,
+    typer.Option("--format", help="By default that of the suffix of --output, or a table.", show_default=False),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", help="File to write: .jsonl .csv .parquet .rttm .txt (Audacity) .TextGrid", show_default=False
+    ),
+]
+OutputDir = Annotated[
+    Path | None,
+    typer.Option("--output_dir", help="Folder for a TextGrid or label file per recording.", show_default=False),
+]
+Embeddings = Annotated[
+    Path | None,
+    typer.Option("--embeddings", help="Also write embeddings: .parquet or .safetensors", show_default=False),
+]
+TopK = Annotated[
+    int | None,
+    typer.Option("--top_k", min=1, help="Classes shown (table: 3, jsonl: all; csv, parquet: always all)."),
+]
+ByTime = Annotated[bool, typer.Option("--timeline", help="csv, parquet: one line per span of time.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--labels", help="Keep only these classes: anger,joy", show_default=False),
+]
+Temperature = Annotated[float, typer.Option("--temperature", help="Divides logits: above 1, less extreme scores.")]
+WindowSeconds = Annotated[
+    float | None,
+    typer.Option("--window_seconds", help="Length of windows. By default only recordings above 30 s have any."),
+]
+HopSeconds = Annotated[float | None, typer.Option("--hop_seconds", help="From window to window; half a window.")]
+Channels = Annotated[Literal["mix", "each"], typer.Option("--channels", help="each: a result per channel.")]
+BatchSize = Annotated[int, typer.Option("--batch_size", min=1, help="Clips or windows per batch.")]
+NumProcesses = Annotated[
+    int, typer.Option("--num_processes", min=1, help="Share the work: one GPU each, or the CPU cores.")
+]
+Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps ...", show_default=False)]
+Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, float16, bfloat16", show_default=False)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start again, and replace what is there.")]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust_remote_code", help="Allow code from the model's repository. Read it first.")
+]
 
 
 def predict(
-    sources: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE_OR_DIR...", help="Audio files, or folders of them.", show_default=False),
-    ],
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", help="Folder of a trained classifier or an ensemble, or an id on the Hub.", show_default=False
-        ),
-    ],
-    top_k: Annotated[int, typer.Option("--top_k", min=1, help="Classes shown per file (csv: always all).")] = 3,
-    batch_size: Annotated[int, typer.Option("--batch_size", min=1, help="Files per batch.")] = 8,
-    layout: Annotated[
-        Literal["table", "jsonl", "csv"], typer.Option("--format", help="Form of the result.")
-    ] = "table",
-    output: Annotated[Path | None, typer.Option("--output", help="File to write; the terminal by default.")] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust_remote_code", help="Allow code from the model's repository. Read it first.")
-    ] = False,
+    sources: Sources,
+    model: Model,
+    layout: Form = None,
+    output: Output = None,
+    output_dir: OutputDir = None,
+    embeddings: Embeddings = None,
+    top_k: TopK = None,
+    by_time: ByTime = False,
+    labels: Labels = None,
+    temperature: Temperature = 1.0,
+    window_seconds: WindowSeconds = None,
+    hop_seconds: HopSeconds = None,
+    channels: Channels = "mix",
+    batch_size: BatchSize = 8,
+    num_processes: NumProcesses = 1,
+    device: Device = None,
+    dtype: Dtype = None,
+    overwrite: Overwrite = False,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
-    """Predict the emotions of audio files."""
-    from hf_emotion.data.archive import header_duration
+    """Predict the emotions of recordings.
 
-    problems: list[str] = []
-    clips: list[Clip] = []
-    paths = find_audio(sources)
-    for path in paths:
-        try:
-            clips.append(Clip(path, header_duration(path)))
-        except ValueError as error:
-            problems.append(f"{path}: {error}")
-    if clips:
-        classifier = _classifier(model, trust_remote_code)
-        classify(clips, problems, classifier, batch_size)
-        _write_result([clip for clip in clips if clip.scores], classifier.classes, layout, top_k, output)
-    if problems:
-        typer.secho(f"\n{len(problems)} of {len(paths)} files could not be classified:", err=True, fg=typer.colors.RED)
-        for problem in problems:
-            typer.echo(f"  {problem}", err=True)
+    With --output, the command can be stopped any time: repeated, it goes on where it was.
+    """
+    from hf_emotion.prediction.outputs import choose_outputs
+    from hf_emotion.prediction.settings import PredictionSettings
+
+    outputs = choose_outputs(
+        layout, output, output_dir, embeddings=embeddings, top_k=top_k, by_time=by_time, overwrite=overwrite
+    )
+    settings = PredictionSettings(
+        model,
+        labels=_names(labels),
+        temperature=temperature,
+        window_seconds=window_seconds,
+        hop_seconds=hop_seconds,
+        channels=channels,
+        return_embeddings=embeddings is not None,
+        batch_size=batch_size,
+        trust_remote_code=trust_remote_code,
+        device=device,
+        dtype=dtype,
+    )
+    _start_launched_processes(num_processes)
+    _run(sources, settings, outputs, num_processes)
+
+
+def _names(labels: list[str] | None) -> tuple[str, ...] | None:
+    """`--labels anger,joy` and `--labels anger --labels joy` mean the same."""
+    return tuple(name.strip() for entry in labels for name in entry.split(",") if name.strip()) if labels else None
+
+
+def _start_launched_processes(num_processes: int) -> None:
+    from hf_emotion.prediction.launched_processes import is_launched
+
+    if "ACCELERATE_MIXED_PRECISION" in os.environ:
+        from hf_emotion.scripts.cpu_processes import start_cpu_processes
+
+        start_cpu_processes()
+    if is_launched() and num_processes > 1:
+        raise ValueError("accelerate launch has started the processes already: leave out predict's --num_processes.")
+
+
+def _run(sources: Sequence[str], settings: PredictionSettings, outputs: Outputs, num_processes: int) -> None:
+    from hf_emotion.prediction.job import open_job
+    from hf_emotion.prediction.launched_processes import is_launched, is_main_process, predict_launched
+    from hf_emotion.prediction.recordings import find_recordings
+
+    if is_launched() and not is_main_process():
+        predict_launched(None, on_file=lambda name: None)
+        return
+    recordings = find_recordings(sources, sys.stdin.buffer)
+    with open_job(recordings, settings, outputs) as job:
+        if job.num_done_before:
+            typer.echo(f"{job.num_done_before:,} of {len(recordings):,} files were predicted before.", err=True)
+        streams = outputs.is_stream and num_processes == 1 and not is_launched()
+        with _told_what_is_kept(job):
+            failures = _predict_pending(job, num_processes, is_launched(), _echo_line(outputs) if streams else None)
+        _finish(job, failures, is_shown=streams)
+
+
+def _predict_pending(
+    job: Job, num_processes: int, is_launched: bool, on_row: Callable[[Row], Any] | None
+) -> list[str]:
+    """Returns what went wrong with processes."""
+    from hf_emotion.prediction.launched_processes import predict_launched
+    from hf_emotion.prediction.progress import ProgressBar
+    from hf_emotion.prediction.worker_processes import predict_in_processes
+
+    share = job.pending
+    with ProgressBar(share.recordings) as bar:
+        if is_launched:
+            predict_launched(job, bar.advance)
+        elif num_processes > 1 and len(share.recordings) > 1:
+            return predict_in_processes(share, min(num_processes, len(share.recordings)), bar.advance)
+        elif share.recordings:
+            for row in share.predict(share.settings.load()):
+                bar.advance(row["file"])
+                if on_row is not None:
+                    on_row(row)
+    return []
+
+
+def _echo_line(outputs: Outputs) -> Callable[[Row], Any]:
+    from hf_emotion.prediction.outputs import json_line
+
+    return lambda row: typer.echo(json_line(row, outputs.top_k), nl=False)
+
+
+@contextlib.contextmanager
+def _told_what_is_kept(job: Job) -> Any:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        num_done, num_all = len(job.collect()), len(job.recordings)
+        kept = ""
+        if job.outputs.anchor is not None:
+            kept = f" {num_done:,} of {num_all:,} files are done; the same command goes on with the others."
+        typer.echo(f"\nStopped.{kept}", err=True)
+        raise typer.Exit(_STOPPED_BY_USER) from error
+
+
+def _finish(job: Job, failures: Sequence[str], is_shown: bool) -> None:
+    """Write what there is, and say what is not."""
+    rows = job.collect()
+    is_kept = job.num_unfinished > 0 and job.outputs.anchor is not None
+    if not is_kept:
+        content = job.write()
+        if content is None:
+            typer.echo(f"Written to {job.outputs.folder or job.outputs.path}", err=True)
+        elif not is_shown:
+            typer.echo(content, nl=False)
+    bad = [row for row in rows if "error" in row]
+    if bad:
+        if job.outputs.anchor is None:
+            typer.echo(err=True)  # apart from the table
+        typer.secho(f"{len(bad):,} of {len(job.recordings):,} files could not be predicted:", err=True, fg="red")
+        for row in bad:
+            typer.echo(f"  {_complaint(row)}", err=True)
+    if job.num_unfinished:
+        what = "\n".join(failures)
+        left = f"{job.num_unfinished:,} of {len(job.recordings):,} files are not predicted"
+        advice = "The same command goes on with them." if is_kept else "With --output the others would be kept."
+        typer.secho(f"{what}: {left}. {advice}", err=True, fg="red")
+    if bad or failures:
         raise typer.Exit(1)
 
 
-def find_audio(sources: Sequence[Path]) -> list[Path]:
-    """
-    Files as they are, folders with everything below them in the order of paths, hidden ones aside; each file once.
-
-    Raises:
-        `ValueError`: if a folder holds no audio file.
-    """
-    found: dict[Path, None] = {}
-    for source in sources:
-        if not source.is_dir():
-            found[source] = None
-            continue
-        below = [
-            path
-            for path in sorted(source.rglob("*"))
-            if path.suffix.lower() in AUDIO_SUFFIXES
-            and not any(part.startswith(".") for part in path.relative_to(source).parts)
-        ]
-        if not below:
-            raise ValueError(f"There is no audio file in {source} (looked for {' '.join(sorted(AUDIO_SUFFIXES))}).")
-        found |= dict.fromkeys(below)
-    return list(found)
-
-
-def classify(clips: Sequence[Clip], problems: list[str], classifier: Any, batch_size: int) -> None:
-    """
-    Fill in the scores of clips, the longest first so that a batch that does not fit fails at once. A clip that cannot
-    be decoded keeps no scores and is added to `problems`.
-    """
-    from tqdm import tqdm
-
-    decoded: list[Clip] = []
-    by_length = sorted(clips, key=lambda clip: clip.duration, reverse=True)
-    waveforms = _waveforms(by_length, decoded, problems, classifier)
-    results = classifier(waveforms, batch_size=batch_size, top_k=None)
-    # disable=None: no bar where stderr is not a terminal
-    for number, scores in enumerate(tqdm(results, total=len(clips), unit="file", leave=False, disable=None)):
-        decoded[number].scores = [(score["label"], score["score"]) for score in scores]
-
-
-def _classifier(model: str, trust_remote_code: bool) -> ClipClassifier | EnsembleClassifier:
-    import transformers
-
-    from hf_emotion.clip_classifier import load_clip_classifier
-
-    transformers.utils.logging.disable_progress_bar()
-    return load_clip_classifier(model, trust_remote_code=trust_remote_code)
-
-
-def _waveforms(
-    clips: Sequence[Clip], decoded: list[Clip], problems: list[str], classifier: Any
-) -> Iterator[np.ndarray]:
-    from hf_emotion.data.audio import load_audio
-
-    for clip in clips:
-        try:
-            waveform = load_audio(clip.path, classifier.sampling_rate)
-        except (OSError, ValueError) as error:
-            problems.append(str(error))
-            continue
-        decoded.append(clip)
-        yield waveform
-
-
-def _write_result(clips: Sequence[Clip], classes: Sequence[str], layout: str, top_k: int, output: Path | None) -> None:
-    if output is None:
-        _write(clips, classes, layout, top_k, sys.stdout)
-        return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open("w", encoding="utf-8", newline="") as file:
-        _write(clips, classes, layout, top_k, file)
-
-
-def _write(clips: Sequence[Clip], classes: Sequence[str], layout: str, top_k: int, file: TextIO) -> None:
-    if layout == "jsonl":
-        for clip in clips:
-            best = [{"label": label, "score": score} for label, score in clip.scores[:top_k]]
-            row: dict[str, Any] = {"file": str(clip.path), "duration": clip.duration, "predictions": best}
-            print(json.dumps(row, ensure_ascii=False), file=file)
-    elif layout == "csv":
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "duration", "prediction", *(f"probability_{name}" for name in classes)])
-        for clip in clips:
-            scores = dict(clip.scores)
-            writer.writerow([clip.path, clip.duration, clip.scores[0][0], *(scores[name] for name in classes)])
-    else:
-        for line in _table(clips, top_k):
-            print(line, file=file)
-
-
-def _table(clips: Sequence[Clip], top_k: int) -> Iterator[str]:
-    """Lines as wide as the terminal; of a long path the end is kept, which tells files apart."""
-    if not clips:
-        return
-    label_width = max(len(label) for clip in clips for label, _ in clip.scores[:top_k])
-    num_shown = len(clips[0].scores[:top_k])
-    room = shutil.get_terminal_size((80, 24)).columns - 8 - num_shown * (label_width + 7)
-    names = [os.fspath(clip.path) for clip in clips]
-    width = min(max(map(len, ["file", *names])), max(room, 16))
-    yield f"{'file':<{width}}  {'s':>5}" + f"  {'class':<{label_width}} {'prob':>4}" * num_shown
-    for name, clip in zip(names, clips, strict=True):
-        shown = name if len(name) <= width else f"…{name[len(name) - width + 1 :]}"
-        scores = "".join(f"  {label:<{label_width}} {score:4.2f}" for label, score in clip.scores[:top_k])
-        yield f"{shown:<{width}}  {clip.duration:5.1f}{scores}"
+def _complaint(row: Row) -> str:
+    reason = row["error"].replace("\n", "\n    ")
+    return reason if row["file"] in reason else f"{row['file']}: {reason}"
