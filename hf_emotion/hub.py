@@ -7,20 +7,14 @@ import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import datasets
 import soundfile
 from datasets.utils.py_utils import convert_file_size_to_int
-from huggingface_hub import CommitInfo, DatasetCard, HfApi
-from huggingface_hub import get_token as stored_token
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
-from huggingface_hub.utils import httpx
+from huggingface_hub import CommitInfo, DatasetCard
 
-from . import __version__
 from .cards.dataset_card import AudioSummary, CorpusCopy, build_dataset_card
 from .cards.licences import Redistribution, licence_identifier, redistribution, strictest_licence
 from .data.columns import COLUMNS
@@ -28,14 +22,23 @@ from .data.corpus_facts import Corpus
 from .data.loading import corpus_facts, list_corpora, load_corpus
 from .data.splits import resolve_strategy, split_corpus
 from .data.splits.split_info import SplitInfo, describe_split, parameters_with_a_say
+from .publishing.errors import explained_failures, require_token
+from .publishing.upload import (
+    CARD_FILE,
+    GATE_METADATA,
+    card_to_push,
+    check_repo_id,
+    hub_api,
+    open_repository,
+)
 
 
 logger = logging.getLogger(__name__)
 
-_CARD = "README.md"
+_REPO_TYPE = "dataset"
 _SPLIT_DEFAULTS: dict[str, Any] = {"num_folds": 5, "validation_size": 0.1, "test_size": 0.2, "seed": 0}
 # Metadata of a card that is not ours: what datasets needs to find the files, and what a gate asks of users.
-_KEPT_METADATA = re.compile(r"dataset_info|configs|extra_gated_.*")
+_KEPT_METADATA = re.compile(rf"dataset_info|configs|{GATE_METADATA.pattern}")
 
 
 def push_corpus(
@@ -122,8 +125,7 @@ def prepare_push(
     Returns:
         [`CorpusPush`]: Shows what would be pushed, and pushes it.
     """
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
-        raise ValueError(f"repo_id={repo_id!r} is no repository on the Hub; write it as 'owner/name'.")
+    check_repo_id(repo_id)
     if isinstance(corpus, str) and corpus in list_corpora():  # before an archive is read in vain
         _check_visibility(*_licensed(corpus_facts(corpus), [], licence), private)
     parts, facts = _loaded(corpus, data_dir, title=repo_id.split("/")[1])
@@ -164,25 +166,18 @@ class CorpusPush:
     ) -> CommitInfo:
         """Create the repository, push the card, then the rows. Arguments and errors: as [`push_corpus`]."""
         num_shards = self._num_shards(convert_file_size_to_int(max_shard_size))
-        if token is None and stored_token() is None:
-            raise PermissionError("There is no access token: run `hf auth login`, or set HF_TOKEN.")
+        require_token(token)
         repo_id = self.copy.repo_id
-        api = HfApi(token=token, library_name="hf-emotion", library_version=__version__)
-        with _explained_failures(repo_id):
-            api.create_repo(repo_id, repo_type="dataset", private=self.private, exist_ok=True)
-            if self.private and not api.repo_info(repo_id, repo_type="dataset").private:
-                raise ValueError(
-                    f"{repo_id} exists and is public, which private=True does not change. Make it private in its "
-                    f"settings, or push to another repository. Nothing was uploaded."
-                )
-            if revision is not None:
-                api.create_branch(repo_id, branch=revision, repo_type="dataset", exist_ok=True)
+        api = hub_api(token)
+        with explained_failures(repo_id):
+            open_repository(api, repo_id, _REPO_TYPE, private=self.private, revision=revision)
+            card = card_to_push(api, self.card(), repo_id, _REPO_TYPE, revision, _KEPT_METADATA)
             # The card goes first: no recording is ever on the Hub without its licence.
             api.upload_file(
-                path_or_fileobj=str(self._card_to_upload(api, revision)).encode(),
-                path_in_repo=_CARD,
+                path_or_fileobj=str(card).encode(),
+                path_in_repo=CARD_FILE,
                 repo_id=repo_id,
-                repo_type="dataset",
+                repo_type=_REPO_TYPE,
                 revision=revision,
                 commit_message=f"Describe {self.copy.facts.name}",
             )
@@ -198,18 +193,6 @@ class CorpusPush:
         """Parquet files per part. datasets estimates them from the first rows, and may want more files than rows."""
         num_bytes = self.copy.audio.num_bytes
         return {part: min(len(rows), 1 + num_bytes[part] // max_bytes) for part, rows in self.copy.parts.items()}
-
-    def _card_to_upload(self, api: HfApi, revision: str | None) -> DatasetCard:
-        """The card, with what must not get lost of the one that it replaces."""
-        card = self.card()
-        try:
-            path = api.hf_hub_download(self.copy.repo_id, _CARD, repo_type="dataset", revision=revision)
-        except EntryNotFoundError:
-            return card
-        for name, value in DatasetCard.load(path).data.to_dict().items():
-            if _KEPT_METADATA.fullmatch(name):
-                card.data[name] = value
-        return card
 
     def _embeddable_parts(self) -> datasets.DatasetDict:
         """The parts with a plain `Audio` column, whose files `push_to_hub` embeds under their names."""
@@ -336,21 +319,3 @@ def _check_for_local_paths(parts: datasets.DatasetDict) -> None:
                         f"The column {name!r} holds {value!r}, a path of this machine, which a push would publish. "
                         f"In a manifest, give paths relative to it, or fill in that column."
                     )
-
-
-@contextmanager
-def _explained_failures(repo_id: str) -> Iterator[None]:
-    """Makes failures of the transfer say how to go on, and none of them a type that only libraries below know."""
-    advice = "What has arrived is kept: push again to continue."
-    try:
-        yield
-    except HfHubHTTPError as error:
-        if error.response.status_code == 429 or error.response.status_code >= 500:
-            error.append_to_message(f"\n{advice}")
-        raise
-    except (RuntimeError, httpx.HTTPError) as error:  # what a failed upload of a file raises, and a lost connection
-        cause = error.__cause__ or error
-        reason = " ".join(str(cause).split())
-        raise ConnectionError(
-            f"The push to {repo_id} was interrupted ({type(cause).__name__}: {reason}). {advice}"
-        ) from error

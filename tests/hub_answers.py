@@ -260,7 +260,8 @@ class HubAnswers:
         repository = self._opened(request, write=True)
         lines = [json.loads(line) for line in request.body.splitlines() if line]
         sha = self.storage.commit(repository, request.revision, str(request.user), lines)
-        url = f"{self.url}/{repository.kind}/{repository.repo_id}/commit/{sha}"
+        prefix = "" if repository.kind == "models" else f"{repository.kind}/"
+        url = f"{self.url}/{prefix}{repository.repo_id}/commit/{sha}"
         return Answer({"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": ""})
 
     def resolve(self, request: Request) -> Answer:

@@ -145,7 +145,7 @@ def test_other_tables_are_refused(ravdess):
 
 
 def test_without_a_token_nothing_is_tried(ravdess, monkeypatch, tmp_path):
-    monkeypatch.setattr("hf_emotion.hub.stored_token", lambda: None)
+    monkeypatch.setattr("hf_emotion.publishing.errors.stored_token", lambda: None)
     with pytest.raises(PermissionError, match="hf auth login"):
         push_corpus(ravdess, "user/x")
 

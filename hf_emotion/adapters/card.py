@@ -9,8 +9,9 @@ from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
 
-from ..cards.model_card import TAGS, template_dir
+from ..cards.model_card import TAGS
 from ..cards.model_card_text import is_hub_id
+from ..cards.templates import render_template
 
 
 TEMPLATE_NAME = "adapter.md"
@@ -86,14 +87,9 @@ def build_adapter_card(facts: AdapterFacts) -> ModelCard:
 
     ```
     """
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    template = environment.from_string((template_dir() / TEMPLATE_NAME).read_text(encoding="utf-8"))
     on_hub = is_hub_id(facts.base_model)
-    content = template.render(
+    content = render_template(
+        TEMPLATE_NAME,
         metadata=_metadata(facts, on_hub).to_yaml(),
         facts=facts,
         method=_METHODS.get(facts.method, facts.method),

@@ -18,7 +18,7 @@ from ..data.label_table import label_table
 from ..data.splits.split_info import SplitInfo
 from ..emotions import AV_SOURCES, EMOTIONS
 from .licences import Redistribution, hub_licence, licence_conditions, licence_url
-from .model_card import template_dir
+from .templates import render_template
 
 
 TEMPLATE_NAME = "dataset.md"
@@ -180,15 +180,10 @@ def build_dataset_card(copy: CorpusCopy) -> DatasetCard:
         `huggingface_hub.DatasetCard`: Metadata and text; `card.save("README.md")` writes it. What tells datasets where
         the files are (`configs`, `dataset_info`) is added by `push_to_hub`.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    environment.filters |= {"prose": _prose, "number": "{:,}".format}
-    template = environment.from_string((template_dir() / TEMPLATE_NAME).read_text(encoding="utf-8"))
     labels = copy.label_rows()
-    content = template.render(
+    content = render_template(
+        TEMPLATE_NAME,
+        filters={"prose": _prose, "number": "{:,}".format},
         metadata=_metadata(copy).to_yaml(),
         copy=copy,
         facts=copy.facts,

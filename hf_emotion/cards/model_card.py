@@ -6,17 +6,18 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..emotions import AROUSAL_VALENCE_CLASSES
 from . import model_card_text as text
+from .emissions import Emissions
 from .licences import Licence, strictest_licence
+from .templates import render_template
 
 
-TEMPLATE_NAME = "model.md"
+ENSEMBLE_LIBRARY = "hf-emotion"  # what loads ensembles
 TAGS = ("hf-emotion", "speech-emotion-recognition")
 FEW_SPEAKERS = 10  # an interval over fewer of them is rough
 
@@ -91,7 +92,11 @@ class RunFacts:
         licence (`str`, *optional*): Hub licence identifier that overrides the derived one.
         sampling_rate (`int`, *optional*, defaults to 16000): Expected input rate in Hz.
         remote_code (`bool`, *optional*, defaults to `False`): Whether the repository carries its own modeling code.
-        library_name (`str`, *optional*, defaults to `"transformers"`): Library that loads the repository.
+        library_name (`str`, *optional*, defaults to `"transformers"`): Library that loads the repository;
+            `"hf-emotion"` for ensembles.
+        has_pipeline_code (`bool`, *optional*, defaults to `False`): Whether the repository carries the code of
+            `SpeechEmotionPipeline`.
+        emissions ([`~hf_emotion.cards.emissions.Emissions`], *optional*): Carbon measured during the training.
 
     Raises:
         ValueError: No class names, or a `model_id` that is no repository name.
@@ -118,6 +123,8 @@ class RunFacts:
     sampling_rate: int = 16_000
     remote_code: bool = False
     library_name: str = "transformers"
+    has_pipeline_code: bool = False
+    emissions: Emissions | None = None
 
     def __post_init__(self):
         if not self.classes:
@@ -160,17 +167,12 @@ def build_model_card(facts: RunFacts | Mapping[str, Any]) -> ModelCard:
 
     ```
     """
-    from jinja2 import Environment, StrictUndefined
-
     if isinstance(facts, Mapping):
         facts = RunFacts.from_dict(facts)
     licence = _licence(facts)
     metadata = _metadata(facts, licence)
-    environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    template = environment.from_string((template_dir() / TEMPLATE_NAME).read_text(encoding="utf-8"))
-    content = template.render(
+    content = render_template(
+        "ensemble.md" if facts.library_name == ENSEMBLE_LIBRARY else "model.md",
         metadata=metadata.to_yaml(),
         facts=facts,
         licence=licence,
@@ -187,23 +189,10 @@ def build_model_card(facts: RunFacts | Mapping[str, Any]) -> ModelCard:
         splits=text.splits_table(facts),
         has_split_hashes=any(corpus.split.get("hash") for corpus in facts.corpora),
         limitations=text.limitations(facts, FEW_SPEAKERS),
+        emissions=text.emissions_sentence(facts.emissions) if facts.emissions else "",
         has_arousal_valence_classes=tuple(facts.classes) == AROUSAL_VALENCE_CLASSES,
     )
     return ModelCard(content)
-
-
-def template_dir() -> Path:
-    """Folder of the card templates: inside the package when installed, beside it in a checkout.
-
-    Raises:
-        FileNotFoundError: Neither place holds the template.
-    """
-    package = Path(__file__).resolve().parents[1]
-    places = [package / "model_cards", package.parent / "model_cards"]
-    for place in places:
-        if (place / TEMPLATE_NAME).is_file():
-            return place
-    raise FileNotFoundError(f"{TEMPLATE_NAME} is neither in {places[0]} nor in {places[1]}; reinstall hf-emotion.")
 
 
 def _licence(facts: RunFacts) -> Licence:
@@ -223,6 +212,7 @@ def _metadata(facts: RunFacts, licence: Licence) -> ModelCardData:
     trained = [corpus for corpus in facts.corpora if corpus.role == "train"]
     languages = sorted({tag.split("-")[0] for corpus in trained for tag in corpus.languages})
     model_name = facts.model_id.split("/")[-1]
+    emissions: dict[str, Any] = {"co2_eq_emissions": facts.emissions.metadata} if facts.emissions else {}
     return ModelCardData(
         language=languages or None,
         license=licence.identifier,
@@ -232,6 +222,7 @@ def _metadata(facts: RunFacts, licence: Licence) -> ModelCardData:
         tags=[*TAGS, *([facts.architecture] if facts.architecture else []), *_corpus_tags(trained)],
         base_model=facts.base_model if text.is_hub_id(facts.base_model) else None,
         datasets=[corpus.hub_id for corpus in trained if corpus.hub_id] or None,
+        **emissions,
         metrics=_metric_types(facts),
         eval_results=_eval_results(facts) or None,
         model_name=model_name,
@@ -259,7 +250,8 @@ def _eval_results(facts: RunFacts) -> list[EvalResult]:
                 "f1",
                 scores["macro_f1"],
                 metric_name="Multi-label macro-F1 (threshold 1/C)",
-                metric_args={"average": "macro", "threshold": round(1 / len(facts.classes), 6)},
+                metric_args={"average": "macro", "threshold": round(1 / len(facts.classes), 6)}
+                | _interval(scores["interval"]),
             )
             for setting, scores in facts.setting_scores.items()
         ]
@@ -268,9 +260,18 @@ def _eval_results(facts: RunFacts) -> list[EvalResult]:
     for name, part in facts.report["per_corpus"].items():
         use = uses.get(name, CorpusUse(name, role="test"))
         arguments = {"split_hash": use.split["hash"]} if use.split.get("hash") else None
-        scores = [(part[key], *description) for key, *description in INDEXED_METRICS]
+        intervals = part["intervals"]
+        scores = [
+            (part[key], *description, _with_interval(facts, metric_args, intervals.get(key)))
+            for key, *description, metric_args in INDEXED_METRICS
+        ]
         scores += [
-            (entry["ccc"], "ccc", f"Concordance correlation coefficient (CCC) of {dimension}", None)
+            (
+                entry["ccc"],
+                "ccc",
+                f"Concordance correlation coefficient (CCC) of {dimension}",
+                _with_interval(facts, None, entry["interval"]),
+            )
             for dimension, entry in part.get("dimensions", {}).items()
         ]
         for value, metric_type, metric_name, metric_args in scores:
@@ -297,7 +298,7 @@ def _eval_results(facts: RunFacts) -> list[EvalResult]:
                 "recall",
                 mean["value"],
                 metric_name="Mean UAR over corpora",
-                metric_args={"average": "macro"},
+                metric_args=_with_interval(facts, {"average": "macro"}, mean["interval"]),
             )
         )
     for dimension, entry in facts.report.get("mean_corpus_dimensions", {}).items():
@@ -310,10 +311,23 @@ def _eval_results(facts: RunFacts) -> list[EvalResult]:
                     "ccc",
                     entry["ccc"],
                     metric_name=f"Mean CCC of {dimension}",
+                    metric_args=_with_interval(facts, None, entry["interval"]),
                     dataset_config=f"with {dimension}",  # the index merges entries with equal type and config
                 )
             )
     return results
+
+
+def _with_interval(facts: RunFacts, metric_args: dict[str, Any] | None, interval: Sequence[float] | None):
+    """The arguments of a metric and the interval of its value: the index has no field of its own for that."""
+    confidence = facts.report["bootstrap"]["confidence"] if facts.report else 0.95
+    return {**(metric_args or {}), **_interval(interval, confidence)} or None
+
+
+def _interval(interval: Sequence[float] | None, confidence: float = 0.95) -> dict[str, Any]:
+    if interval is None:
+        return {}
+    return {"confidence": confidence, "interval": [round(float(end), 4) for end in interval]}
 
 
 def _eval_result(facts, dataset_type, dataset_name, metric_type, value, **details):

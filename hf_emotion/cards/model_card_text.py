@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
+    from .emissions import Emissions
     from .model_card import CorpusUse, RunFacts
 
 _SPLITS = ("train", "validation", "test")
@@ -216,6 +217,16 @@ def splits_table(facts: RunFacts) -> str:
             [f"`{corpus.name}`", strategy, *counts, _code(corpus.split.get("hash")), _code(corpus.fingerprint)]
         )
     return table(["corpus", "split", *_SPLITS, "split hash", "data fingerprint"], rows) if rows else ""
+
+
+def emissions_sentence(emissions: Emissions) -> str:
+    """What codecarbon measured, in one sentence."""
+    sentence = f"codecarbon estimates that the training emitted {emissions.grams:.3g} g of CO2 equivalents"
+    if emissions.kilowatt_hours is not None:
+        sentence += f" with {emissions.kilowatt_hours:.3g} kWh"
+    if emissions.seconds is not None:
+        sentence += f" in {emissions.seconds:.0f} s"
+    return sentence + (f" ({emissions.location})." if emissions.location else ".")
 
 
 def limitations(facts: RunFacts, few_speakers: int) -> list[str]:

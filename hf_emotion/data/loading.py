@@ -19,6 +19,7 @@ from datasets.naming import snakecase_to_camelcase
 from ..suggestions import did_you_mean
 from .corpus import Corpus, EmotionCorpus
 from .corpus_sets import CORPUS_SETS
+from .hub_corpus import is_hub_corpus, load_hub_corpus
 from .label_overrides import LabelOverrides, load_label_overrides, override_labels
 from .manifest_corpus import Manifest
 
@@ -102,13 +103,16 @@ def load_corpus(
     cache_dir: str | os.PathLike | None = None,
     label_overrides: str | os.PathLike | LabelOverrides | None = None,
     num_threads: int | None = None,
+    revision: str | None = None,
+    token: str | bool | None = None,
 ) -> datasets.DatasetDict | datasets.Dataset | datasets.IterableDatasetDict | datasets.IterableDataset:
     """
-    Load a corpus from its unpacked archive.
+    Load a corpus from its unpacked archive, or from the Hub.
 
     Args:
         name (`str`):
-            One of [`list_corpora`]; `"manifest"` for your own recordings, described by a CSV or JSONL file.
+            One of [`list_corpora`]; `"manifest"` for your own recordings, described by a CSV or JSONL file; or a
+            repository `owner/name` that [`~hf_emotion.hub.push_corpus`] has filled.
         data_dir (`str` or `os.PathLike`):
             Folder of the unpacked archive, in one of the layouts in which the corpus is published. For `"manifest"`,
             the manifest file or the folder that holds `manifest.csv` or `manifest.jsonl`.
@@ -123,6 +127,10 @@ def load_corpus(
             [`~hf_emotion.data.label_overrides.load_label_overrides`] reads from one.
         num_threads (`int`, *optional*):
             File headers that are read at the same time; more help where files answer slowly, as on a network disk.
+        revision (`str`, *optional*):
+            Branch, tag or commit of a repository.
+        token (`str` or `bool`, *optional*):
+            Access token for a repository, by default that of `hf auth login` or `HF_TOKEN`.
 
     Returns:
         `DatasetDict` with the columns of `hf_emotion.data.corpus.COLUMNS`: one split `train` if the corpus publishes
@@ -143,6 +151,15 @@ def load_corpus(
 
     ```
     """
+    if is_hub_corpus(name):
+        given = {"data_dir": data_dir, "label_overrides": label_overrides, "num_threads": num_threads}
+        if unused := [option for option, value in given.items() if value is not None]:
+            raise ValueError(f"{name} is a repository on the Hub, of which {', '.join(unused)} say nothing.")
+        return load_hub_corpus(
+            name, split=split, streaming=streaming, cache_dir=cache_dir, revision=revision, token=token
+        )
+    if revision is not None or token is not None:
+        raise ValueError(f"{name} is an archive on this machine: revision and token are of repositories, owner/name.")
     builder = corpus_builder(
         name, data_dir, cache_dir=cache_dir, label_overrides=label_overrides, num_threads=num_threads
     )

@@ -8,6 +8,7 @@ Every flag overrides the YAML file. A run that was interrupted continues with `-
 that are finished are then skipped.
 """
 
+import copy
 import logging
 import sys
 import time
@@ -35,6 +36,7 @@ from hf_emotion.experiment.predictions import predict_rows
 from hf_emotion.experiment.segments import describe_segments
 from hf_emotion.experiment.steps import Step, load_experiment
 from hf_emotion.models.classifier import TRAVELS_WITH_CODE
+from hf_emotion.publishing.training_run import check_push, push_run
 from hf_emotion.run_record import METRICS_FILE, is_finished, record_config, recorded_config, write_run_record
 from hf_emotion.scripts.cpu_processes import start_cpu_processes
 from hf_emotion.trainer import EmotionTrainer
@@ -48,12 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None:
         start_cpu_processes()
     steps = load_experiment(sys.argv[1:] if arguments is None else arguments)
+    for step in steps:
+        check_push(step.training)
     if steps[0].run.dry_run:
         print("\n\n".join(map(check_experiment, steps)))
         return
-    for step in steps:
+    destinations = list(map(_destination, steps))
+    for number, step in enumerate(steps):
         _set_up_logging(step)
         run_step(step)
+        if destinations[number] is not None and destinations[number] not in destinations[number + 1 :]:
+            _push(step)  # unless the model of a later step replaces it there
 
 
 def run_step(step: Step) -> dict:
@@ -139,15 +146,31 @@ def _trainer(
     callbacks = []
     if step.run.early_stopping_patience is not None:
         callbacks.append(EarlyStoppingCallback(step.run.early_stopping_patience))
+    training = copy.copy(step.training)
+    training.push_to_hub = False  # with its card, once the run is finished; the Trainer would push all of the folder
     return EmotionTrainer(
         model,
-        step.training,
+        training,
         collator,
         {corpus.name: corpus.parts["train"] for corpus in corpora},
         validation or None,
         processing_class=extractor,
         callbacks=callbacks,
     )
+
+
+def _destination(step: Step) -> tuple[str, str | None] | None:
+    """Repository and branch that a step is pushed to."""
+    training = step.training
+    return (
+        (training.hub_model_id or Path(step.output_dir).name, training.hub_revision) if training.push_to_hub else None
+    )
+
+
+def _push(step: Step) -> None:
+    if PartialState().is_main_process:
+        print(f"Pushed: {push_run(step.output_dir, step.training).commit_url}")
+    PartialState().wait_for_everyone()
 
 
 def _may_skip(step: Step) -> bool:

@@ -10,8 +10,10 @@ import yaml
 from huggingface_hub import ModelCard, metadata_load
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
-from hf_emotion.cards import model_card, model_card_text
-from hf_emotion.cards.model_card import RunFacts, build_model_card, template_dir
+from hf_emotion.cards import model_card, model_card_text, templates
+from hf_emotion.cards.emissions import Emissions
+from hf_emotion.cards.model_card import RunFacts, build_model_card
+from hf_emotion.cards.templates import template_dir
 from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES
 from hf_emotion.evaluation.report import evaluate_predictions, predictions_table
 from tests.prediction_tables import random_predictions
@@ -168,14 +170,50 @@ def test_what_the_parts_of_a_split_share_is_a_limitation(facts):
 @pytest.mark.parametrize("remote_code", [True, False])
 def test_code_blocks_compile_and_trust_code_only_where_there_is_code(facts, remote_code):
     facts.remote_code = remote_code
-    text = build_model_card(facts).text
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 2
-    for block in blocks:
+    stock, ours = re.findall(r"```python\n(.*?)```", build_model_card(facts).text, re.DOTALL)
+    for block in (stock, ours):
         compile(block, "README.md", "exec")
         assert "someone/exhubert-demo" in block
-        assert ("trust_remote_code=True" in block) is remote_code
-    assert "from hf_emotion" not in blocks[0]
+    assert ("trust_remote_code=True" in stock) is remote_code
+    assert "hf_emotion" not in stock
+    assert "trust_remote_code" not in ours  # the installed classes load it
+
+
+def test_the_pipeline_of_the_repository_is_shown_where_it_is(facts):
+    facts.remote_code = False
+    assert "SpeechEmotion" not in build_model_card(facts).text
+    facts.has_pipeline_code = True
+    text = build_model_card(facts).text
+    assert 'recognizer = pipeline(model="someone/exhubert-demo", trust_remote_code=True)' in text
+    assert len(re.findall(r"```python", text)) == 3
+
+
+def test_the_index_gives_the_interval_of_each_score_that_has_one(facts, report):
+    results = {(item.dataset_type, item.metric_name): item for item in build_model_card(facts).data.eval_results}
+    part = report["per_corpus"]["emodb"]
+    uar = results["emodb", "Unweighted average recall (UAR)"].metric_args
+    assert uar["interval"] == pytest.approx(part["intervals"]["uar"], abs=5e-5)
+    assert (uar["confidence"], uar["average"]) == (0.95, "macro")
+    assert "interval" not in (results["emodb", "Weighted F1"].metric_args or {})
+    mean = results["mixture", "Mean UAR over corpora"].metric_args
+    assert mean["interval"] == pytest.approx(report["mean_corpus_uar"]["interval"], abs=5e-5)
+
+
+def test_carbon_is_stated_where_it_was_measured(facts):
+    assert "CO2" not in build_model_card(facts).text
+    facts.emissions = Emissions(12.345, kilowatt_hours=0.03, seconds=90.2, location="France", version="3.0")
+    card = build_model_card(facts)
+    sentence = "emitted 12.3 g of CO2 equivalents with 0.03 kWh in 90 s (France)."
+    assert sentence in card.text
+    assert card.data.co2_eq_emissions["emissions"] == 12.345
+
+
+def test_an_ensemble_is_loaded_by_hf_emotion_alone(facts):
+    facts.library_name = "hf-emotion"
+    (block,) = re.findall(r"```python\n(.*?)```", build_model_card(facts).text, re.DOTALL)
+    compile(block, "README.md", "exec")
+    assert 'load_recognizer(snapshot_download("someone/exhubert-demo"))' in block
+    assert "from the predictions of its members." in build_model_card(facts).text
 
 
 def test_a_card_of_few_facts_makes_no_claims():
@@ -271,12 +309,12 @@ def test_template_is_found_in_a_checkout_and_in_an_installed_package(tmp_path, m
     package = tmp_path / "site-packages" / "hf_emotion"
     (package / "model_cards").mkdir(parents=True)
     (package / "model_cards" / "model.md").touch()
-    monkeypatch.setattr(model_card, "__file__", str(package / "cards" / "model_card.py"))
+    monkeypatch.setattr(templates, "__file__", str(package / "cards" / "templates.py"))
     assert template_dir() == package / "model_cards"
 
 
 def test_a_missing_template_is_reported_with_both_places(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_card, "__file__", str(tmp_path / "hf_emotion" / "cards" / "model_card.py"))
+    monkeypatch.setattr(templates, "__file__", str(tmp_path / "hf_emotion" / "cards" / "templates.py"))
     with pytest.raises(FileNotFoundError, match="reinstall hf-emotion"):
         template_dir()
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from ...cards.templates import render_template
 from ..cells import slug
 from .entries import Entry
 
@@ -24,25 +25,6 @@ _SCORES = pa.schema(
         ("num_utterances", pa.int64()),
     ]
 )
-_TEXT = """
-# Results of a speech emotion recognition benchmark
-
-Systems measured on the settings of EMO-SUPERB or of another benchmark of hf-emotion, with their predictions.
-
-- `scores.parquet`: a row for each entry and setting, with macro-F1 and its 95 % interval.
-- `entries/<id>.json`: everything that is known of an entry: scores by class, gender and fold, layer weights, facts.
-- `predictions/<id>/<setting>.parquet`: `fold`, `seed`, soft labels (`label_<class>`), `probability_<class>` (null
-  where only decisions were submitted) and `decision_<class>` of each utterance of the test parts. There is no audio.
-
-```python
-from datasets import load_dataset
-
-scores = load_dataset("{repo_id}", "scores", split="test")
-```
-
-Each setting is a configuration of its own, named as its files are. Entries are added by `hf-emotion benchmark submit`,
-one commit each, and are not changed afterwards. What an entry says of its system is what its submitters say.
-"""
 
 
 def scores_table(entries: Sequence[Entry]) -> bytes:
@@ -78,7 +60,7 @@ def results_card(entries: Sequence[Entry], present: str | None = None, repo_id: 
             task_categories=["audio-classification"],
             tags=["speech-emotion-recognition", "leaderboard", "emo-superb", "hf-emotion"],
         )
-        card = DatasetCard(f"---\n{data.to_yaml()}\n---\n{_TEXT.replace('{repo_id}', repo_id)}")
+        card = DatasetCard(render_template("benchmark.md", metadata=data.to_yaml(), repo_id=repo_id))
     else:
         try:
             card = DatasetCard(present, ignore_metadata_errors=True)

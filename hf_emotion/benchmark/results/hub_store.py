@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub import CommitOperationAdd
 from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.utils import httpx
 
-from ... import __version__
+from ...publishing.errors import CONFLICT, explained_failures
+from ...publishing.upload import hub_api
 from .card import CARD_FILE, SCORES_FILE, results_card, scores_table
 from .entries import Entry
 from .store import ENTRIES_DIR, Predictions, ResultsStore, entry_files
 
 
 _MAX_ATTEMPTS = 12
-_CONFLICT = 412  # a commit has happened since
 _REPO_TYPE = "dataset"
 
 
@@ -36,7 +34,7 @@ class HubResultsStore(ResultsStore):
 
     def __init__(self, repo_id: str, *, token: str | None = None, reported: str | None = "emo_superb"):
         self.repo_id = repo_id
-        self.api = HfApi(token=token, library_name="hf-emotion", library_version=__version__)
+        self.api = hub_api(token)
         super().__init__(self._snapshot(self._head()), reported=reported)
 
     @classmethod
@@ -50,7 +48,7 @@ class HubResultsStore(ResultsStore):
     ) -> HubResultsStore:
         """Create the repository, unless it exists."""
         with _explained(repo_id):
-            HfApi(token=token).create_repo(repo_id, repo_type=_REPO_TYPE, private=private, exist_ok=True)
+            hub_api(token).create_repo(repo_id, repo_type=_REPO_TYPE, private=private, exist_ok=True)
         return cls(repo_id, token=token, reported=reported)
 
     def refresh(self) -> None:
@@ -100,7 +98,7 @@ class HubResultsStore(ResultsStore):
                     parent_commit=head,
                 )
         except HfHubHTTPError as error:
-            if error.response.status_code == _CONFLICT:
+            if error.response.status_code == CONFLICT:
                 return False
             raise
         return True
@@ -120,17 +118,5 @@ class HubResultsStore(ResultsStore):
         return Path(folder)
 
 
-@contextmanager
-def _explained(repo_id: str) -> Iterator[None]:
-    """Failures of the transfer as errors that say what has happened."""
-    try:
-        yield
-    except HfHubHTTPError:  # says it itself
-        raise
-    except (RuntimeError, httpx.HTTPError) as error:  # a failed upload of a file, a lost connection
-        cause = error.__cause__ or error
-        reason = " ".join(str(cause).split())
-        raise ConnectionError(
-            f"The connection to {repo_id} was interrupted ({type(cause).__name__}: {reason}). Try again: an entry is "
-            "added as a whole, and only once."
-        ) from error
+def _explained(repo_id: str) -> AbstractContextManager[None]:
+    return explained_failures(repo_id, "Try again: an entry is added as a whole, and only once.")
