@@ -12,16 +12,19 @@ SOURCES = sorted([*REPO.glob("hf_emotion/**/*.py"), *REPO.glob("dataset_scripts/
 # The longest prefix of a module's name counts.
 LAYERS = {
     **dict.fromkeys(("hf_emotion", "hf_emotion.__main__", "hf_emotion.cli", "hf_emotion.demo", "train"), 6),
-    **dict.fromkeys(("hf_emotion.benchmark", "hf_emotion.hub", "hf_emotion.scripts"), 5),
+    **dict.fromkeys((f"hf_emotion.{part}" for part in ("benchmark", "hub", "prediction", "publishing", "scripts")), 5),
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("adapters", "arguments", "ensembles", "experiment")), 4),
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("checkpoint_folders", "features", "run_record", "trainer")), 4),
-    **dict.fromkeys((f"hf_emotion.{part}" for part in ("clip_classifier", "trained_classifier")), 4),
+    **dict.fromkeys(
+        (f"hf_emotion.{part}" for part in ("clip_classifier", "export", "recognition", "trained_classifier")), 4
+    ),
     # these run models
     **dict.fromkeys((f"hf_emotion.evaluation.{part}" for part in ("calibrated_model", "latency", "robustness")), 4),
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("cards", "corpus_reports", "evaluation")), 3),
     "dataset_scripts": 3,
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("data", "losses", "metrics", "models")), 2),
     **dict.fromkeys(("hf_emotion.atomic_files", "hf_emotion.emotions", "hf_emotion.suggestions"), 1),
+    "hf_emotion.pipelines": 1,
 }
 
 
@@ -62,7 +65,7 @@ def test_imports_point_down(module):
         assert LAYERS[theirs] <= LAYERS[ours], f"{module} (layer {LAYERS[ours]}) imports {imported} from above"
         is_sibling = LAYERS[ours] == LAYERS[theirs] == 2 and ours != theirs
         assert not is_sibling, f"{module} imports its sibling {imported}"
-        if ours == "hf_emotion.models":
+        if ours in ("hf_emotion.models", "hf_emotion.pipelines"):
             assert theirs == ours, f"{module} travels with saved models and must not need {imported}"
 
 

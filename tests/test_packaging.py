@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))
 CHECK = """
 import json, pathlib, hf_emotion
 from hf_emotion.data.loading import corpus_facts, list_corpora
-from hf_emotion.cards.model_card import template_dir
+from hf_emotion.cards.templates import template_dir
 package = pathlib.Path(hf_emotion.__file__).parent
 facts = [corpus_facts(name).name for name in list_corpora()]
 print(json.dumps([str(package), list_corpora(), facts, str(template_dir())]))

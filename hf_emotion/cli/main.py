@@ -8,11 +8,15 @@ from typer.core import TyperGroup
 from .commands.benchmark import benchmark_app
 from .commands.calibrate import calibrate
 from .commands.compare import compare
+from .commands.convert import convert
 from .commands.corpora import corpora_app
+from .commands.demo import demo
 from .commands.ensemble import ensemble
 from .commands.evaluate import evaluate
+from .commands.export import export
 from .commands.latency import latency
 from .commands.predict import predict
+from .commands.push import push
 from .commands.robustness import robustness
 from .commands.train import train
 from .commands.version import version
@@ -59,10 +63,14 @@ app.command()(predict)
 app.command(context_settings=_FORWARD)(evaluate)
 app.command(context_settings=_FORWARD)(train)
 app.command()(ensemble)
+app.command()(push)
+app.command()(convert)
+app.command()(export)
 app.add_typer(corpora_app, name="corpora")
 app.add_typer(benchmark_app, name="benchmark")
 app.command()(compare)
 app.command()(calibrate)
 app.command(context_settings=_FORWARD)(robustness)
 app.command(context_settings=_FORWARD)(latency)
+app.command()(demo)
 app.command()(version)

@@ -1,7 +1,6 @@
 """The leaderboard in a headless browser."""
 
 import json
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,21 +12,14 @@ import pytest
 from hf_emotion.demo.leaderboard.app import build_app, launch_options
 from tests.benchmark.submissions.tiny_labels import PROTOCOL, tiny_predictions, tiny_setting, write_tiny_labels
 
+from .pages import CHROMIUM, NAMELESS, OVERFLOW, PHONE, chromium, watched_pages
 from .small_store import HOSTILE_NAME, SETTING, small_store
 
 
 pytest.importorskip("gradio", reason="gradio is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MAX_UPLOAD = 100_000  # bytes
-PHONE = {"width": 390, "height": 844}
-# Controls that can be seen and have no name that a screen reader could say.
-NAMELESS = """() => [...document.querySelectorAll("button, input, textarea, [role=tab], [role=listbox]")]
-  .filter((node) => node.checkVisibility() && node.getAttribute("aria-hidden") !== "true")
-  .filter((node) => !(node.getAttribute("aria-label") || node.labels?.[0]?.textContent.trim()
-    || node.textContent.trim() || node.title))
-  .map((node) => node.outerHTML.slice(0, 200))"""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
@@ -46,36 +38,15 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def open_page(browser, site):
     """Opens the app; at the end, nothing was asked of other servers, and the console has no error."""
-    contexts, foreign, errors = [], [], []
-
-    def opened(**options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("request", lambda request: foreign.append(request.url))
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("dialog", lambda dialog: errors.append(dialog.message))  # a script of a submitter
-        with page.expect_response(lambda response: "/queue/data" in response.url):  # the answer to "opened"
-            page.goto(site.url)
-        page.wait_for_selector("#leaderboard tbody tr")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert [url for url in foreign if not url.startswith((site.url, "data:", "blob:"))] == []
-    assert errors == []
+    with watched_pages(browser, site.url, "#leaderboard tbody tr") as open_page:
+        yield open_page
 
 
 def names(page) -> list[str]:
@@ -279,7 +250,7 @@ def test_on_a_phone_everything_is_within_reach(open_page):
         playwright.expect(button).to_be_visible()
         button.tap()
         playwright.expect(button).to_have_attribute("aria-selected", "true")
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert page.evaluate(OVERFLOW) <= 0
         assert page.evaluate(NAMELESS) == []
 
 

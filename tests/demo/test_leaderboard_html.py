@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 from matplotlib.figure import Figure
 
 from hf_emotion.benchmark.results.store import ResultsStore
-from hf_emotion.demo.leaderboard.html_tables import Cell, comparison_html, html_table, leaderboard_html, number
+from hf_emotion.demo.html_tables import Cell, html_table, number
+from hf_emotion.demo.leaderboard.html_tables import comparison_html, leaderboard_html
 from hf_emotion.demo.leaderboard.pictures import picture
 from hf_emotion.demo.leaderboard.tables import comparison_table, leaderboard_table, setting_names
 

@@ -7,17 +7,15 @@ import re
 import socket
 import subprocess
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
 from hf_emotion.demo.leaderboard.space import REQUIREMENTS, write_space
 from tests.hub_double import REPO, HubDouble
 
+from .served_spaces import served_config
 from .small_store import small_store
 
 
@@ -104,16 +102,6 @@ def test_the_app_of_a_space_needs_nothing_that_is_not_listed(space, tmp_path):
     assert done.stdout.strip() == str(space / "hf_emotion" / "__init__.py")
 
 
-def served_config(address: str, process: subprocess.Popen) -> str:
-    """The configuration of a Gradio app, as soon as it answers."""
-    for _ in range(300):
-        assert process.poll() is None, process.stderr.read()
-        with suppress(httpx.TransportError):
-            return httpx.get(f"{address}/config").text
-        time.sleep(0.1)
-    raise AssertionError(f"{address} does not answer.")
-
-
 def test_a_space_serves_the_results_that_are_on_the_hub(space, tmp_path):
     small_store(tmp_path / "store")
     push = "import sys; from hf_emotion.benchmark.results.store import ResultsStore; "
@@ -148,7 +136,7 @@ def test_a_folder_with_other_files_and_ids_that_are_none_are_refused(tmp_path):
 
 
 def test_a_space_is_created_and_updated_and_loses_modules_that_are_gone(tmp_path, space):
-    code = "import json, sys; from hf_emotion.demo.leaderboard.space import push_space; "
+    code = "import json, sys; from hf_emotion.demo.space import push_space; "
     code += "print(json.dumps(push_space(sys.argv[1], 'user/board')))"
     gone = space / "hf_emotion" / "gone.py"
     with HubDouble(tmp_path / "hub") as hub:

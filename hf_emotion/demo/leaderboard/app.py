@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...benchmark.protocol import Protocol, load_protocol, protocol_files
 from ...benchmark.results.hub_store import HubResultsStore
 from ...benchmark.results.store import ResultsStore
+from ..page import UPLOADS_KEPT, import_gradio, page_options
 from .compare_tab import build_compare_tab, choices
 from .details_tab import build_details_tab
 from .submit_tab import MAX_FILE_BYTES, build_submit_tab
@@ -24,7 +25,6 @@ logger = logging.getLogger(__name__)
 TITLE = "EMO-SUPERB leaderboard"
 PROTOCOL = "emo_superb_code"
 _FOLDER = Path(__file__).parent
-_UPLOADS_KEPT = (600, 3600)  # seconds: how often to look, and how old files are when they are deleted
 
 
 def build_app(
@@ -51,9 +51,9 @@ def build_app(
     Raises:
         ImportError: gradio is not installed.
     """
-    gr = _gradio()
+    gr = import_gradio()
     protocol = protocol or load_protocol(protocol_files()[PROTOCOL])
-    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=_UPLOADS_KEPT) as app:
+    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=UPLOADS_KEPT) as app:
         gr.Markdown(f"# {title}\nSpeech emotion recognition with frozen encoders: macro-F1 on nine settings.")
         # how many rows a page knows of: all that lists rows follows it
         num_rows = gr.State(len(store.entries()))
@@ -78,29 +78,12 @@ def build_app(
 
 def launch_options() -> dict[str, Any]:
     """
-    Arguments of `Blocks.launch`: the style, system fonts, so that nothing is loaded from elsewhere, and limits.
+    Arguments of `Blocks.launch`, see [`~hf_emotion.demo.page.page_options`].
 
     Raises:
         ImportError: gradio is not installed.
     """
-    gr = _gradio()
-    fonts = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
-    # a key that gradio lacks the English for
-    texts = gr.I18n(en={"common.upload": "Add files"})
-    theme = gr.themes.Base(primary_hue="blue", font=fonts, font_mono=("ui-monospace", "monospace"))
-    # the theme's own grey of secondary text is hard to read on white
-    greys = dict.fromkeys(("body_text_color_subdued", "block_info_text_color"), "*neutral_500")
-    return {
-        "theme": theme.set(**greys),
-        "css_paths": [_FOLDER / "leaderboard.css"],
-        "i18n": texts,
-        "max_file_size": MAX_FILE_BYTES,
-        "footer_links": ["settings"],
-        "run_history": False,
-        "enable_monitoring": False,
-        "ssr_mode": False,
-        "pwa": False,
-    }
+    return page_options([_FOLDER / "leaderboard.css"], MAX_FILE_BYTES)
 
 
 def _refreshed(store: ResultsStore) -> int:
@@ -114,14 +97,6 @@ def _refreshed(store: ResultsStore) -> int:
 
 
 def _menus(store: ResultsStore, count: int) -> list[Any]:
-    gr = _gradio()
+    gr = import_gradio()
     menu = choices(store)
     return [gr.Dropdown(choices=menu) for _ in range(count)]
-
-
-def _gradio() -> Any:
-    try:
-        import gradio
-    except ImportError as error:
-        raise ImportError('The leaderboard needs gradio: pip install "hf-emotion[demo]"') from error
-    return gradio

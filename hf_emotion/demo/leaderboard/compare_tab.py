@@ -8,6 +8,7 @@ from typing import Any
 
 from ...benchmark.results.entries import Entry
 from ...benchmark.results.store import ResultsStore
+from ..page import notice
 from .figures import MAX_SYSTEMS, radar_figure
 from .html_tables import comparison_html, scores_html
 from .pictures import picture
@@ -36,7 +37,7 @@ def radar_html(store: ResultsStore, ids: Sequence[str], scale: str = _COMMON_SCA
     known = {entry.id: entry for entry in store.entries()}
     chosen = {key: known[key] for key in ids[:MAX_SYSTEMS] if key in known}
     if not chosen:
-        return _notice("Choose one to five systems above.")
+        return notice("Choose one to five systems above.")
     settings = setting_names(known.values())
     table = score_table(list(chosen.values()), settings)
     names = _distinct_names(list(chosen.values()))
@@ -53,13 +54,13 @@ def significance_html(store: ResultsStore, first: str | None, second: str | None
     """Paired comparison of two rows, setting by setting."""
     known = {entry.id: entry for entry in store.entries()}
     if first not in known or second not in known:
-        return _notice("Choose two systems.")
+        return notice("Choose two systems.")
     a, b = known[first], known[second]
     if first == second:
-        return _notice("These are one and the same row: choose another for A or B.")
+        return notice("These are one and the same row: choose another for A or B.")
     reported = [entry.system for entry in (a, b) if not has_predictions(entry)]
     if reported:
-        return _notice(
+        return notice(
             f"{' and '.join(reported)}: reported by a paper without predictions. A paired test needs the "
             "predictions of both rows; choose rows that were measured or submitted."
         )
@@ -129,7 +130,3 @@ def _distinct_names(entries: Sequence[Entry]) -> list[str]:
         entry.system if names.count(entry.system) == 1 else f"{entry.system} ({entry.origin}, {entry.id})"
         for entry in entries
     ]
-
-
-def _notice(text: str) -> str:
-    return f'<p class="notice">{escape(text)}</p>'

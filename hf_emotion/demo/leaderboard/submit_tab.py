@@ -21,7 +21,7 @@ from ...benchmark.results.store import ResultsStore
 from ...benchmark.submissions.facts import SYSTEM_FILE
 from ...benchmark.submissions.submission import submit
 from ...benchmark.submissions.untrusted_files import SubmissionError
-from .html_tables import Cell, html_table, number
+from ..html_tables import Cell, html_table, number
 
 
 MAX_FILE_BYTES = 64 << 20  # about nine seeds of the largest setting

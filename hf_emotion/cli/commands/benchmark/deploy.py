@@ -29,7 +29,8 @@ def deploy(
 ) -> None:
     """Put the leaderboard on the Hub as a Space, or update it."""
     from hf_emotion.demo.leaderboard.app import TITLE
-    from hf_emotion.demo.leaderboard.space import check_repo_id, push_space, write_space
+    from hf_emotion.demo.leaderboard.space import write_space
+    from hf_emotion.demo.space import check_repo_id, push_space
 
     check_repo_id(space)
     with tempfile.TemporaryDirectory(prefix="space_") as temporary:
@@ -39,7 +40,7 @@ def deploy(
             print(f"{len(files)} files{f' in {output_dir}' if output_dir else ''}; nothing was pushed.\n")
             print((folder / "README.md").read_text(encoding="utf-8"))
             return
-        url = push_space(folder, space, private=private or None)
+        url = push_space(folder, space, private=private or None, message="Deploy the leaderboard")
     print(f"Pushed {len(files)} files: {url}")
     if label_repo:
         print("Submissions need a secret HF_TOKEN in the settings of the Space, with write access to the results.")
