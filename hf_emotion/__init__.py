@@ -12,6 +12,8 @@ _MODULES = {
     "ExHubertModel": "models.exhubert",
     "SpeechEmotionConfig": "models.speech_emotion",
     "SpeechEmotionForSequenceClassification": "models.speech_emotion",
+    "load_model": "models.loading",
+    "SpeechEmotionPipeline": "pipelines",
     "EmotionCorpus": "data.corpus",
     "corpus_facts": "data.loading",
     "list_corpora": "data.loading",
@@ -23,7 +25,6 @@ _MODULES = {
     "EmotionDataCollator": "data.data_collator",
     "EmotionTrainer": "trainer",
     "EmotionTrainingArguments": "arguments",
-    "list_metrics": "metrics",
     "load_metric": "metrics",
     "evaluate_predictions": "evaluation.report",
 }
@@ -42,13 +43,14 @@ if TYPE_CHECKING:
     from .data.splits import split_corpus as split_corpus
     from .data.synthetic import generate_synthetic_corpora as generate_synthetic_corpora
     from .evaluation.report import evaluate_predictions as evaluate_predictions
-    from .metrics import list_metrics as list_metrics
     from .metrics import load_metric as load_metric
     from .models.exhubert import ExHubertConfig as ExHubertConfig
     from .models.exhubert import ExHubertForSequenceClassification as ExHubertForSequenceClassification
     from .models.exhubert import ExHubertModel as ExHubertModel
+    from .models.loading import load_model as load_model
     from .models.speech_emotion import SpeechEmotionConfig as SpeechEmotionConfig
     from .models.speech_emotion import SpeechEmotionForSequenceClassification as SpeechEmotionForSequenceClassification
+    from .pipelines import SpeechEmotionPipeline as SpeechEmotionPipeline
     from .trainer import EmotionTrainer as EmotionTrainer
 
 

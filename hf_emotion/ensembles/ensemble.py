@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 
 from ..cards.model_card import CorpusUse, RunFacts, build_model_card
-from ..clip_classifier import ENSEMBLE_FILE
-from ..clip_classifier import load_ensemble_classifier as load_ensemble
 from ..evaluation.plots import save_report_figures
 from ..evaluation.predictions import PREDICTIONS_FILE, VALIDATION_PREDICTIONS_FILE, save_predictions
 from ..evaluation.report import evaluate_predictions, save_metrics
+from ..recognition import ENSEMBLE_FILE, load_ensemble
 from ..run_record import (
     CARD_FILE,
     CORPORA_FILE,

@@ -22,8 +22,8 @@ from transformers import AutoFeatureExtractor, PreTrainedModel
 
 from ..cards.model_card import RunFacts, build_model_card
 from ..cards.model_card_text import results_table, table
-from ..clip_classifier import ENSEMBLE_FILE
 from ..emotions import canonical_emotion
+from ..recognition import ENSEMBLE_FILE
 from ..run_record import CARD_FILE, CONFIG_FILE, CORPORA_FILE, ENVIRONMENT_FILE, METRICS_FILE
 from ..trained_classifier import class_names, load_trained_classifier
 from .calibration import calibration_report, scaled_predictions
@@ -260,7 +260,7 @@ def _replace_scores(card: ModelCard, before: RunFacts, after: RunFacts) -> bool:
 def _rename(card: ModelCard, name: str) -> None:
     data: Any = card.data
     old, data.model_name = data.model_name, name
-    for template in ('model="{}"', "\n# {}\n"):
+    for template in ('model="{}"', '("{}")', "\n# {}\n"):
         card.text = card.text.replace(template.format(old), template.format(name))
 
 

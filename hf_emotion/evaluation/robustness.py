@@ -25,7 +25,7 @@ from .report import evaluate_predictions
 
 
 if TYPE_CHECKING:
-    from ..clip_classifier import ClipClassifier, EnsembleClassifier
+    from ..pipelines.recognizer import SpeechEmotionRecognizer
 
 ROBUSTNESS_FILE = "robustness.json"
 ROBUSTNESS_PREDICTIONS_FILE = "robustness_predictions.parquet"
@@ -36,7 +36,7 @@ _FEW_SPEAKERS = 10  # as in `comparison`: intervals over fewer cover less than t
 
 
 def degraded_predictions(
-    classifier: ClipClassifier | EnsembleClassifier,
+    classifier: SpeechEmotionRecognizer,
     rows: Iterable[Mapping[str, Any]],
     labels: Sequence[str],
     conditions: Sequence[Condition] | None = None,
@@ -54,9 +54,8 @@ def degraded_predictions(
     classifier sees the audio alone: models that use the gender or the text of an utterance run without them.
 
     Args:
-        classifier ([`~hf_emotion.clip_classifier.ClipClassifier`] or
-            [`~hf_emotion.clip_classifier.EnsembleClassifier`]): Or any object with `classes`, `sampling_rate` and
-            `probabilities(waveforms, batch_size)`, whose rows sum to one.
+        classifier ([`~hf_emotion.pipelines.recognizer.SpeechEmotionRecognizer`]): Or any object with `classes`,
+            `sampling_rate` and `probabilities(waveforms, batch_size)`, whose rows sum to one.
         rows (`Iterable[Mapping]`): Rows with `audio`, `utterance_id` and `corpus`, and where known `speaker_id` and
             `gender`: a `datasets.Dataset`, or dicts. Segments, which have a `file_id`, are degraded one by one and
             scored as whole files.

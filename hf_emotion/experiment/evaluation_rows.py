@@ -17,9 +17,9 @@ import datasets
 import yaml
 
 from ..arguments import DataArguments
-from ..clip_classifier import ENSEMBLE_FILE
 from ..data.splits import PARTS
 from ..emotions import AROUSAL_VALENCE_CLASSES, canonical_emotion
+from ..recognition import ENSEMBLE_FILE
 from ..run_record import CORPORA_FILE, recorded_config
 from .corpora import ExperimentCorpus, load_experiment_corpora, voted_emotions
 

@@ -72,5 +72,5 @@ def _kind_of_name(name: str) -> str:
         return "corpus"
     raise FileNotFoundError(
         f"There is no folder {name}, and no metric or corpus of that name (`hf-emotion corpora list` and "
-        f"hf_emotion.list_metrics() list them). Pass the folder of a model, an adapter, an ensemble or results."
+        f"hf_emotion.metrics.list_metrics() list them). Pass the folder of a model, an adapter, an ensemble or results."
     )

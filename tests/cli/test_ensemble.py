@@ -97,10 +97,10 @@ def test_its_predictions_are_those_of_the_loaded_ensemble(run, runs, trained, tm
     (corpus,) = (trained / "corpora").iterdir()
     rows = load_corpus("manifest", corpus, cache_dir=trained / "cache")["train"]
     audio = {row["utterance_id"]: row["audio"] for row in rows if row["utterance_id"] in table.index}
-    answers = load_ensemble(tmp_path / "sum")(list(audio.values()), batch_size=4, top_k=None)
+    answers = load_ensemble(tmp_path / "sum")(list(audio.values()), batch_size=4)
     assert len(answers) == len(table) > 0
     for utterance_id, answer in zip(audio, answers, strict=True):
-        for score in answer:
+        for score in answer["scores"]:
             expected = table.loc[utterance_id, f"probability_{score['label']}"]
             assert score["score"] == pytest.approx(expected, abs=1e-4)
 
@@ -109,10 +109,11 @@ def test_predict_takes_the_folder(run, runs, trained, tmp_path):
     assert run("ensemble", *runs[:2], "--output_dir", tmp_path / "sum", "--method", "mean").exit_code == 0
     (corpus,) = (trained / "corpora").iterdir()
     tables = []
-    for name in (runs[0], runs[1], tmp_path / "sum"):
-        result = run("predict", corpus, "--model", name, "--format", "csv", "--output", tmp_path / "scores.csv")
+    for number, name in enumerate((runs[0], runs[1], tmp_path / "sum")):
+        scores = tmp_path / f"{number}.csv"
+        result = run("predict", corpus, "--model", name, "--format", "csv", "--output", scores)
         assert result.exit_code == 0, result.stderr
-        tables.append(pd.read_csv(tmp_path / "scores.csv").filter(like="probability_"))
+        tables.append(pd.read_csv(scores).filter(like="probability_"))
     assert len(tables[2]) == 30
     np.testing.assert_allclose(tables[2], (tables[0] + tables[1]) / 2, atol=1e-5)
 

@@ -24,13 +24,13 @@ from transformers import (
 )
 
 from hf_emotion.cards.model_card import RunFacts, build_model_card
-from hf_emotion.clip_classifier import load_clip_classifier
 from hf_emotion.ensembles.ensemble import build_ensemble, load_ensemble, load_member
 from hf_emotion.evaluation import calibrated_model
 from hf_emotion.evaluation.calibrated_model import apply_temperature, save_calibrated_model
 from hf_emotion.evaluation.predictions import load_predictions
 from hf_emotion.evaluation.report import evaluate_predictions, load_metrics, save_metrics
 from hf_emotion.models.exhubert import ExHubertConfig, ExHubertForSequenceClassification
+from hf_emotion.recognition import load_recognizer
 from hf_emotion.trained_classifier import load_trained_classifier
 from tests.models.speech_emotion.tiny_encoders import ENCODERS, tiny_model
 from tests.prediction_tables import CLASSES, random_predictions
@@ -263,9 +263,9 @@ def test_calibrated_models_can_be_members_of_an_ensemble_that_runs(run_dir, tabl
     members = [load_member(tmp_path / "modest"), load_member(twin)]
     build_ensemble(members, tmp_path / "both", method="mean")
     audio = np.random.default_rng(0).normal(size=1600).astype(np.float32)
-    answer = {entry["label"]: entry["score"] for entry in load_ensemble(tmp_path / "both")(audio, top_k=None)}
-    alone = load_clip_classifier(tmp_path / "modest")(audio, top_k=None)
-    assert answer == pytest.approx({entry["label"]: entry["score"] for entry in alone})
+    answer, alone = load_ensemble(tmp_path / "both")(audio), load_recognizer(tmp_path / "modest")(audio)
+    assert answer["label"] == alone["label"]
+    assert answer["score"] == pytest.approx(alone["score"])
 
 
 def test_temperatures_multiply_only_if_that_is_meant(run_dir, tables, tmp_path):

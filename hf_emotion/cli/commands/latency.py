@@ -13,9 +13,9 @@ def latency(ctx: typer.Context) -> None:
     """Time a model on clips of several durations: latency MODEL [--durations 1 10] [--batch_sizes 1 8]."""
     import transformers
 
-    from hf_emotion.clip_classifier import ENSEMBLE_FILE
     from hf_emotion.evaluation.latency import LATENCY_FILE, checkpoint_bytes, format_latency, measure_latency
     from hf_emotion.evaluation.report import save_metrics
+    from hf_emotion.recognition import ENSEMBLE_FILE
     from hf_emotion.trained_classifier import class_names, load_trained_classifier
 
     args = parse_arguments(ctx.args)

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from hf_emotion.arguments import DataArguments
-    from hf_emotion.clip_classifier import ClipClassifier, EnsembleClassifier
+    from hf_emotion.pipelines.recognizer import SpeechEmotionRecognizer
 
 logger = logging.getLogger("hf_emotion.evaluation.robustness")
 
@@ -140,24 +140,25 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str, RobustnessArguments,
     return source, args, data_args
 
 
-def load_classifier(source: str, trust_remote_code: bool = False) -> ClipClassifier | EnsembleClassifier:
+def load_classifier(source: str, trust_remote_code: bool = False) -> SpeechEmotionRecognizer:
     """
     A model or an ensemble whose scores are probabilities that sum to one, as in tables of predictions. Warns if a
     model uses more than the audio.
     """
-    from hf_emotion.clip_classifier import ENSEMBLE_FILE, ClipClassifier, load_ensemble_classifier
-    from hf_emotion.trained_classifier import load_trained_classifier
+    from hf_emotion.pipelines.pipeline_speech_emotion import SpeechEmotionPipeline
+    from hf_emotion.recognition import load_recognizer
 
-    if (Path(source) / ENSEMBLE_FILE).is_file():
-        return load_ensemble_classifier(source, trust_remote_code=trust_remote_code)
-    model, extractor = load_trained_classifier(source, trust_remote_code=trust_remote_code)
-    unused = [name for name in ("gender", "text") if getattr(model.config, f"{name}_embedding_size", 0)]
+    recognizer = load_recognizer(source, trust_remote_code=trust_remote_code)
+    recognizer.activation = "softmax"
+    if not isinstance(recognizer, SpeechEmotionPipeline):
+        return recognizer
+    unused = [name for name in ("gender", "text") if getattr(recognizer.model.config, f"{name}_embedding_size", 0)]
     if unused:
         logger.warning(
             "The model uses %s, but is tested on the audio alone: its clean scores differ from those of `evaluate`.",
             " and ".join(unused),
         )
-    return ClipClassifier(model, extractor, function_to_apply="softmax")
+    return recognizer
 
 
 def _write(folder: Path, table: Any, report: dict[str, Any]) -> None:

@@ -1,0 +1,186 @@
+"""Load whatever recognises emotions: a trained or published model, an ensemble, or an export to ONNX."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from .ensembles.weights import combine
+from .pipelines.pipeline_speech_emotion import SpeechEmotionPipeline
+from .pipelines.recognizer import RecognizerOutput, SpeechEmotionRecognizer
+from .pipelines.scoring import Scorer
+from .trained_classifier import load_trained_classifier
+
+
+if TYPE_CHECKING:
+    from .export.onnx_recognizer import OnnxSpeechEmotion
+
+ENSEMBLE_FILE = "ensemble.json"
+ONNX_FILES = ("model.onnx", "model_int8.onnx")
+
+
+class EnsembleRecognizer(SpeechEmotionRecognizer):
+    """
+    Several recognizers that answer as one. The softmax of its logits is the combination of the members'
+    probabilities; emotion dimensions that all members regress are averaged with the weights.
+
+    Args:
+        members (`Sequence[SpeechEmotionRecognizer]`):
+            Recognizers with the same classes, in any order. Their softmax probabilities are combined, whatever they
+            were trained with, since the weights belong to tables of predictions that hold these.
+        weights (`Sequence[float]`): Weight of each member.
+        method (`str`, *optional*, defaults to `"weighted"`): `"vote"` for a majority vote, else a weighted sum.
+
+    Raises:
+        ValueError: Numbers, classes or sampling rates of the members do not fit.
+    """
+
+    can_pad = True  # each member makes batches of its own
+
+    def __init__(self, members: Sequence[SpeechEmotionRecognizer], weights: Sequence[float], method: str = "weighted"):
+        if not members or len(members) != len(weights):
+            raise ValueError(f"An ensemble needs a weight for each member, got {len(members)} and {len(weights)}.")
+        self.members, self.weights, self.method = list(members), np.asarray(weights, dtype=np.float64), method
+        self.classes, self.sampling_rate = members[0].classes, members[0].sampling_rate
+        for member in members:
+            if set(member.classes) != set(self.classes) or member.sampling_rate != self.sampling_rate:
+                raise ValueError(
+                    f"Members must agree on classes and sampling rate, but one has {self.classes} at "
+                    f"{self.sampling_rate} Hz and another {member.classes} at {member.sampling_rate} Hz."
+                )
+        if not self.classes:
+            raise ValueError("Members of an ensemble must have classes, but these only regress dimensions.")
+        self.dimension_names = [
+            name for name in members[0].dimension_names if all(name in member.dimension_names for member in members)
+        ]
+        limits = [member.max_seconds for member in members if member.max_seconds is not None]
+        self.max_seconds = min(limits, default=None)
+        self._orders = [[member.classes.index(name) for name in self.classes] for member in members]
+
+    def forward(self, waveforms: list[np.ndarray], wants_embeddings: bool = False) -> RecognizerOutput:
+        """Run all members on one batch, see [`SpeechEmotionRecognizer.forward`]."""
+        if wants_embeddings:
+            raise ValueError("An ensemble has no embedding: leave out return_embeddings, or ask one of its members.")
+        outputs = [member.unchecked_outputs(waveforms, len(waveforms)) for member in self.members]
+        probabilities = np.array(
+            [
+                Scorer(member.classes).scores(output.logits)[:, order]  # type: ignore[index]
+                for member, output, order in zip(self.members, outputs, self._orders, strict=True)
+            ]
+        )
+        combined = combine(probabilities, self.weights, self.method)
+        # classes without a vote keep a finite logit
+        logits = np.log(np.maximum(combined, np.finfo(np.float64).tiny))
+        return RecognizerOutput(logits=logits, dimensions=self._mean_dimensions(outputs))
+
+    def _mean_dimensions(self, outputs: Sequence[RecognizerOutput]) -> np.ndarray | None:
+        if not self.dimension_names:
+            return None
+        rows: list[Any] = []
+        for member, output in zip(self.members, outputs, strict=True):
+            order = [member.dimension_names.index(name) for name in self.dimension_names]
+            rows.append(output.dimensions[:, order])  # type: ignore[index]
+        return np.average(rows, axis=0, weights=self.weights)
+
+
+def load_recognizer(
+    source: str | Path,
+    *,
+    trust_remote_code: bool = False,
+    device: int | str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+) -> SpeechEmotionPipeline | EnsembleRecognizer | OnnxSpeechEmotion:
+    """
+    Load whatever recognises emotions.
+
+    Args:
+        source (`str` or `pathlib.Path`):
+            Folder of a trained or published model, of an ensemble, or of an export to ONNX (of which the file in full
+            precision is taken, if there are both); or the id of a model on the Hub.
+        trust_remote_code (`bool`, *optional*, defaults to `False`): Whether code from the repository may run. Read it
+            first.
+        device (`int`, `str` or `torch.device`, *optional*): Where models run; by default the first accelerator, or
+            the CPU. An export runs on the CPU.
+        dtype (`str` or `torch.dtype`, *optional*): Precision to run models in, such as `"bfloat16"`; by default that
+            of their weights. Results are in float32.
+
+    Returns:
+        [`SpeechEmotionPipeline`], [`EnsembleRecognizer`] or [`~hf_emotion.export.onnx_recognizer.OnnxSpeechEmotion`]:
+        Callable on audio, see [`~hf_emotion.pipelines.recognizer.SpeechEmotionRecognizer`].
+
+    Raises:
+        FileNotFoundError: The folder does not exist or holds no model.
+        ValueError: Weights are missing, members do not fit together, or an export is asked for another precision.
+    """
+    folder = Path(source)
+    precision = None if dtype is None else _precision(dtype)
+    if (folder / ENSEMBLE_FILE).is_file():
+        return load_ensemble(source, trust_remote_code=trust_remote_code, device=device, dtype=precision)
+    if exports := [name for name in ONNX_FILES if (folder / name).is_file()]:
+        if precision is not None:
+            raise ValueError(f"{folder} is an export, whose precision is fixed. Leave out dtype, or export it again.")
+        from .export.onnx_recognizer import OnnxSpeechEmotion
+
+        return OnnxSpeechEmotion.from_pretrained(folder, exports[0])
+    return _load_model(source, trust_remote_code, device, precision)
+
+
+def load_ensemble(
+    folder: str | Path,
+    *,
+    trust_remote_code: bool = False,
+    device: int | str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> EnsembleRecognizer:
+    """Load the members of an ensemble that have a weight, and their weights; see [`load_recognizer`].
+
+    Raises:
+        FileNotFoundError: The folder holds no ensemble, or a member's model is not where it was.
+        ValueError: A member was given as predictions, without a model.
+    """
+    folder = Path(folder)
+    if not (folder / ENSEMBLE_FILE).is_file():
+        raise FileNotFoundError(f"{folder} holds no ensemble (no {ENSEMBLE_FILE}); `hf-emotion ensemble` makes one.")
+    record = json.loads((folder / ENSEMBLE_FILE).read_text(encoding="utf-8"))
+    used = [member for member in record["members"] if member["weight"] > 0]
+    members: list[SpeechEmotionRecognizer] = [
+        load_recognizer(_member_folder(folder, entry), trust_remote_code=trust_remote_code, device=device, dtype=dtype)
+        for entry in used
+    ]
+    return EnsembleRecognizer(members, [member["weight"] for member in used], record["method"])
+
+
+def _load_model(
+    source: str | Path, trust_remote_code: bool, device: Any, dtype: torch.dtype | None
+) -> SpeechEmotionPipeline:
+    model, extractor = load_trained_classifier(str(source), trust_remote_code=trust_remote_code)
+    if dtype is not None:
+        model.to(dtype)  # type: ignore[arg-type]
+    return SpeechEmotionPipeline(model, extractor, device=device)
+
+
+def _precision(dtype: str | torch.dtype) -> torch.dtype:
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise ValueError(f"dtype={dtype!r} is no precision of models. Choose float32, bfloat16 or float16.")
+    return found
+
+
+def _member_folder(folder: Path, member: dict[str, Any]) -> Path:
+    if member["path"] is None:
+        raise ValueError(
+            f"Member {member['name']!r} of {folder} was given as predictions, so there is no model to run. Make the "
+            "ensemble from run folders."
+        )
+    path = folder / member["path"]
+    if not path.is_dir():
+        raise FileNotFoundError(
+            f"Member {member['name']!r} of {folder} is not at {path}. Move it back, or write its place, relative to "
+            f"{folder}, into {folder / ENSEMBLE_FILE}."
+        )
+    return path.resolve()
