@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from huggingface_hub import snapshot_download
+from transformers.utils.hub import cached_file
 
+from .cards.model_card_text import is_hub_id
 from .ensembles.weights import combine
+from .export.export_record import INT8_FILE, MODEL_FILE, RECORD_FILE
+from .models.loading import load_model_and_extractor
 from .pipelines.pipeline_speech_emotion import SpeechEmotionPipeline
 from .pipelines.recognizer import RecognizerOutput, SpeechEmotionRecognizer
 from .pipelines.scoring import Scorer
-from .trained_classifier import load_trained_classifier
 
 
 if TYPE_CHECKING:
     from .export.onnx_recognizer import OnnxSpeechEmotion
 
 ENSEMBLE_FILE = "ensemble.json"
-ONNX_FILES = ("model.onnx", "model_int8.onnx")
 
 
 class EnsembleRecognizer(SpeechEmotionRecognizer):
@@ -91,6 +94,7 @@ class EnsembleRecognizer(SpeechEmotionRecognizer):
 def load_recognizer(
     source: str | Path,
     *,
+    revision: str | None = None,
     trust_remote_code: bool = False,
     device: int | str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
@@ -101,7 +105,8 @@ def load_recognizer(
     Args:
         source (`str` or `pathlib.Path`):
             Folder of a trained or published model, of an ensemble, or of an export to ONNX (of which the file in full
-            precision is taken, if there are both); or the id of a model on the Hub.
+            precision is taken, if there are both); or the id of a repository with one of these on the Hub.
+        revision (`str`, *optional*): Branch, tag or commit on the Hub.
         trust_remote_code (`bool`, *optional*, defaults to `False`): Whether code from the repository may run. Read it
             first.
         device (`int`, `str` or `torch.device`, *optional*): Where models run; by default the first accelerator, or
@@ -117,17 +122,20 @@ def load_recognizer(
         FileNotFoundError: The folder does not exist or holds no model.
         ValueError: Weights are missing, members do not fit together, or an export is asked for another precision.
     """
-    folder = Path(source)
+    folder = _local_folder(source, revision)
     precision = None if dtype is None else _precision(dtype)
     if (folder / ENSEMBLE_FILE).is_file():
-        return load_ensemble(source, trust_remote_code=trust_remote_code, device=device, dtype=precision)
-    if exports := [name for name in ONNX_FILES if (folder / name).is_file()]:
+        return load_ensemble(folder, trust_remote_code=trust_remote_code, device=device, dtype=precision)
+    if exports := [name for name in (MODEL_FILE, INT8_FILE) if (folder / name).is_file()]:
         if precision is not None:
-            raise ValueError(f"{folder} is an export, whose precision is fixed. Leave out dtype, or export it again.")
+            raise ValueError(f"{source} is an export, whose precision is fixed. Leave out dtype, or export it again.")
         from .export.onnx_recognizer import OnnxSpeechEmotion
 
         return OnnxSpeechEmotion.from_pretrained(folder, exports[0])
-    return _load_model(source, trust_remote_code, device, precision)
+    model, extractor = load_model_and_extractor(
+        source, revision=revision, dtype=precision, trust_remote_code=trust_remote_code
+    )
+    return SpeechEmotionPipeline(model, extractor, device=device)
 
 
 def load_ensemble(
@@ -149,19 +157,19 @@ def load_ensemble(
     record = json.loads((folder / ENSEMBLE_FILE).read_text(encoding="utf-8"))
     used = [member for member in record["members"] if member["weight"] > 0]
     members: list[SpeechEmotionRecognizer] = [
-        load_recognizer(_member_folder(folder, entry), trust_remote_code=trust_remote_code, device=device, dtype=dtype)
+        load_recognizer(member_folder(folder, entry), trust_remote_code=trust_remote_code, device=device, dtype=dtype)
         for entry in used
     ]
     return EnsembleRecognizer(members, [member["weight"] for member in used], record["method"])
 
 
-def _load_model(
-    source: str | Path, trust_remote_code: bool, device: Any, dtype: torch.dtype | None
-) -> SpeechEmotionPipeline:
-    model, extractor = load_trained_classifier(str(source), trust_remote_code=trust_remote_code)
-    if dtype is not None:
-        model.to(dtype)  # type: ignore[arg-type]
-    return SpeechEmotionPipeline(model, extractor, device=device)
+def _local_folder(source: str | Path, revision: str | None) -> Path:
+    """The source itself, or where an ensemble or an export on the Hub was downloaded to."""
+    if is_hub_id(str(source)):
+        for file in (ENSEMBLE_FILE, RECORD_FILE):
+            if cached_file(source, file, revision=revision, _raise_exceptions_for_missing_entries=False) is not None:
+                return Path(snapshot_download(str(source), revision=revision))
+    return Path(source)
 
 
 def _precision(dtype: str | torch.dtype) -> torch.dtype:
@@ -171,7 +179,8 @@ def _precision(dtype: str | torch.dtype) -> torch.dtype:
     return found
 
 
-def _member_folder(folder: Path, member: dict[str, Any]) -> Path:
+def member_folder(folder: Path, member: dict[str, Any]) -> Path:
+    """Folder of a member of the ensemble in `folder`; errors as in [`load_ensemble`]."""
     if member["path"] is None:
         raise ValueError(
             f"Member {member['name']!r} of {folder} was given as predictions, so there is no model to run. Make the "

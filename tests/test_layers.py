@@ -15,9 +15,7 @@ LAYERS = {
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("benchmark", "hub", "prediction", "publishing", "scripts")), 5),
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("adapters", "arguments", "ensembles", "experiment")), 4),
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("checkpoint_folders", "features", "run_record", "trainer")), 4),
-    **dict.fromkeys(
-        (f"hf_emotion.{part}" for part in ("clip_classifier", "export", "recognition", "trained_classifier")), 4
-    ),
+    **dict.fromkeys((f"hf_emotion.{part}" for part in ("export", "recognition")), 4),
     # these run models
     **dict.fromkeys((f"hf_emotion.evaluation.{part}" for part in ("calibrated_model", "latency", "robustness")), 4),
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("cards", "corpus_reports", "evaluation")), 3),

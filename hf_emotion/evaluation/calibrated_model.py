@@ -23,9 +23,9 @@ from transformers import AutoFeatureExtractor, PreTrainedModel
 from ..cards.model_card import RunFacts, build_model_card
 from ..cards.model_card_text import results_table, table
 from ..emotions import canonical_emotion
+from ..models.loading import class_names, load_model_and_extractor
 from ..recognition import ENSEMBLE_FILE
 from ..run_record import CARD_FILE, CONFIG_FILE, CORPORA_FILE, ENVIRONMENT_FILE, METRICS_FILE
-from ..trained_classifier import class_names, load_trained_classifier
 from .calibration import calibration_report, scaled_predictions
 from .predictions import PREDICTIONS_FILE, VALIDATION_PREDICTIONS_FILE, predicted_classes, save_predictions
 from .report import evaluate_predictions, load_metrics, save_metrics
@@ -124,7 +124,7 @@ def save_calibrated_model(
     """
     run, folder = Path(run), Path(output_dir)
     earlier = _check_folders(run, folder, allow_repeated)
-    model, _ = load_trained_classifier(str(run), trust_remote_code=trust_remote_code)
+    model, _ = load_model_and_extractor(run, trust_remote_code=trust_remote_code)
     _check_classes(class_names(model), predicted_classes(validation))
     report = calibration_report(validation, test, num_bins=num_bins)
     temperature = report["temperature"]

@@ -137,6 +137,12 @@ def load_model_and_extractor(
     return loaded.model, loaded.feature_extractor
 
 
+def class_names(model: PreTrainedModel) -> list[str]:
+    """Class names of a classifier in the order of its outputs."""
+    id2label: Any = model.config.id2label
+    return [id2label[index] for index in sorted(id2label)]
+
+
 def load_published(
     source: str | os.PathLike,
     *,

@@ -18,12 +18,13 @@ _BLOCK = 1 << 20  # bytes read at a time
 _DIGEST_LENGTH = 16  # hexadecimal digits of the SHA-256
 
 
-def model_identity(source: str) -> str:
+def model_identity(source: str, revision: str | None = None) -> str:
     """
     A short text that stays the same as long as the weights, the configuration and the code of a model do.
 
     Args:
         source (`str`): Folder of a model or of an ensemble, or an id on the Hub.
+        revision (`str`, *optional*): Branch, tag or commit on the Hub.
 
     Returns:
         `str`: A digest of the files of a folder (of an ensemble, those of its members as well); the id and the commit
@@ -31,11 +32,13 @@ def model_identity(source: str) -> str:
     """
     folder = Path(source)
     if not folder.is_dir():
-        try:
-            config = huggingface_hub.hf_hub_download(source, "config.json")
-        except (EntryNotFoundError, HFValidationError, RepositoryNotFoundError):
-            return source
-        return f"{source}@{Path(config).parent.name}"
+        for name in ("config.json", _ENSEMBLE_FILE):
+            try:
+                downloaded = huggingface_hub.hf_hub_download(source, name, revision=revision)
+            except (EntryNotFoundError, HFValidationError, RepositoryNotFoundError):
+                continue
+            return f"{source}@{Path(downloaded).parent.name}"
+        return source
     digest = hashlib.sha256()
     for path in _decisive_files(folder):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())

@@ -19,6 +19,7 @@ class PredictionSettings:
 
     Args:
         model (`str`): Folder of a model or of an ensemble, or an id on the Hub.
+        revision (`str`, *optional*): Branch, tag or commit of a model on the Hub.
         labels (`tuple[str, ...]`, *optional*): Keep only these classes.
         temperature (`float`, *optional*, defaults to 1.0): Logits are divided by it.
         window_seconds (`float`, *optional*): Length of windows; by default long recordings only are cut into any.
@@ -32,6 +33,7 @@ class PredictionSettings:
     """
 
     model: str
+    revision: str | None = None
     labels: tuple[str, ...] | None = None
     temperature: float = 1.0
     window_seconds: float | None = None
@@ -51,7 +53,11 @@ class PredictionSettings:
 
         transformers.utils.logging.disable_progress_bar()
         return load_recognizer(
-            self.model, trust_remote_code=self.trust_remote_code, device=self.device, dtype=self.dtype
+            self.model,
+            revision=self.revision,
+            trust_remote_code=self.trust_remote_code,
+            device=self.device,
+            dtype=self.dtype,
         )
 
     def call_options(self) -> dict[str, Any]:
@@ -67,4 +73,4 @@ class PredictionSettings:
         unusual = {name: getattr(self, name) for name in deciding if getattr(self, name) != usual[name]}
         if self.labels is not None:
             unusual["labels"] = sorted(self.labels)
-        return {"model": model_identity(self.model), "options": unusual}
+        return {"model": model_identity(self.model, self.revision), "options": unusual}

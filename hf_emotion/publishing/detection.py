@@ -71,6 +71,6 @@ def _kind_of_name(name: str) -> str:
     if name in list_corpora():
         return "corpus"
     raise FileNotFoundError(
-        f"There is no folder {name}, and no metric or corpus of that name (`hf-emotion corpora list` and "
-        f"hf_emotion.metrics.list_metrics() list them). Pass the folder of a model, an adapter, an ensemble or results."
+        f"There is no folder {name}, and no metric or corpus of that name. `hf-emotion corpora list` and "
+        "`hf_emotion.metrics.list_metrics()` list them. Pass the folder of a model, adapter, ensemble or results."
     )

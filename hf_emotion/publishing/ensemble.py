@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import CommitInfo
 
 from ..cards.card_check import card_problems
-from ..recognition import ENSEMBLE_FILE
+from ..recognition import ENSEMBLE_FILE, member_folder
 from .completed_card import completed_card
 from .folders import PREDICTION_FILES, RECORD_FILES, chosen_files, left_out, pictures, read_json, to_json
 from .model import model_files
@@ -43,8 +42,8 @@ def push_ensemble(
             As in [`~hf_emotion.publishing.model.push_model`].
 
     Returns:
-        `huggingface_hub.CommitInfo`: The commit. `snapshot_download` of the repository gives a folder that
-        [`~hf_emotion.recognition.load_recognizer`] loads.
+        `huggingface_hub.CommitInfo`: The commit. [`~hf_emotion.recognition.load_recognizer`] loads the
+        repository.
 
     Raises:
         `FileNotFoundError`: If the folder holds no ensemble, or a member is not where it was.
@@ -122,7 +121,7 @@ def ensemble_files(folder: Path) -> dict[str, Path | bytes]:
             member["path"] = None  # is not run
             continue
         place = f"{MEMBERS_DIR}/{number}_{_file_name(member['name'])}"
-        files = _member_files(_member_folder(folder, member))
+        files = _member_files(member_folder(folder, member))
         members |= {f"{place}/{name}": content for name, content in files.items()}
         member["path"] = place
     return {**chosen_files(folder, RECORD_FILES), **members, ENSEMBLE_FILE: to_json(record)}
@@ -132,18 +131,6 @@ def _member_files(folder: Path) -> dict[str, Path | bytes]:
     if (folder / ENSEMBLE_FILE).is_file():
         return ensemble_files(folder)
     return model_files(folder) | chosen_files(folder, (CARD_FILE, "*.png"))
-
-
-def _member_folder(folder: Path, member: dict[str, Any]) -> Path:
-    if member["path"] is None:
-        raise ValueError(
-            f"Member {member['name']!r} of {folder} was given as predictions, so there is no model to push. Make the "
-            "ensemble from run folders."
-        )
-    path = folder / member["path"]
-    if not path.is_dir():
-        raise FileNotFoundError(f"Member {member['name']!r} of {folder} is not at {path}. Move it back.")
-    return path
 
 
 def _file_name(name: str) -> str:

@@ -26,6 +26,8 @@ MODEL_FILES = (
     "model-*-of-*.safetensors",
     "model.safetensors.index.json",
     "model*.onnx",
+    "model*.onnx.data",
+    "export.json",
     "*.py",
 )
 # What a run leaves beside its model; predictions are told apart, as they name utterances.

@@ -156,6 +156,8 @@ def model_files(folder: Path) -> dict[str, Path | bytes]:
     """
     check_model_folder(folder)
     files = chosen_files(folder, MODEL_FILES)
+    if not any(name.endswith(".safetensors") for name in files):
+        return files  # an export, which no pipeline of transformers runs
     with tempfile.TemporaryDirectory() as staged:  # the folder itself stays as it is
         shutil.copy(folder / CONFIG_FILE, staged)
         add_pipeline_code(staged)

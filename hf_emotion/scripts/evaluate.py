@@ -31,8 +31,8 @@ from hf_emotion.evaluation.report import evaluate_predictions, format_report, sa
 from hf_emotion.experiment.collator import experiment_collator
 from hf_emotion.experiment.evaluation_rows import evaluation_rows, recorded_data_arguments, with_folders
 from hf_emotion.experiment.predictions import predict_rows
+from hf_emotion.models.loading import class_names, load_model_and_extractor
 from hf_emotion.run_record import METRICS_FILE, PREDICTIONS_FILE
-from hf_emotion.trained_classifier import class_names, load_trained_classifier
 from hf_emotion.trainer import EmotionTrainer
 
 
@@ -131,7 +131,7 @@ def predict_corpora(args: EvaluationArguments, data_args: DataArguments) -> pd.D
         `ValueError`: if the part is empty, or holds none of the classes of the model.
     """
     source = str(args.model)
-    model, extractor = load_trained_classifier(source, trust_remote_code=args.trust_remote_code)
+    model, extractor = load_model_and_extractor(source, trust_remote_code=args.trust_remote_code)
     with PartialState(cpu=args.use_cpu).main_process_first():  # which fills the cache for the others
         rows, labels, classes = evaluation_rows(
             data_args, class_names(model), model=source, eval_split=args.eval_split, seed=args.bootstrap_seed

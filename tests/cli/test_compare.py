@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hf_emotion.evaluation.predictions import load_predictions, save_predictions
-from hf_emotion.trained_classifier import load_trained_classifier
+from hf_emotion.models.loading import load_model_and_extractor
 from tests.cli.conftest import CLASSES
 from tests.prediction_tables import random_predictions
 
@@ -108,7 +108,7 @@ def test_calibrate_writes_a_model_that_gives_calibrated_probabilities(run, model
     note = json.loads((tmp_path / "modest" / "calibration.json").read_text())
     report = json.loads((tmp_path / "out" / "calibration.json").read_text())
     assert note["temperature"] == report["temperature"] > 1
-    layers = [load_trained_classifier(str(folder))[0].classifier for folder in (model_run, tmp_path / "modest")]
+    layers = [load_model_and_extractor(str(folder))[0].classifier for folder in (model_run, tmp_path / "modest")]
     torch.testing.assert_close(layers[1].weight, layers[0].weight / note["temperature"])
     again = run("calibrate", tmp_path / "modest", "--save_model", tmp_path / "twice")
     assert again.exit_code == 1

@@ -30,8 +30,8 @@ from hf_emotion.evaluation.calibrated_model import apply_temperature, save_calib
 from hf_emotion.evaluation.predictions import load_predictions
 from hf_emotion.evaluation.report import evaluate_predictions, load_metrics, save_metrics
 from hf_emotion.models.exhubert import ExHubertConfig, ExHubertForSequenceClassification
+from hf_emotion.models.loading import load_model_and_extractor
 from hf_emotion.recognition import load_recognizer
-from hf_emotion.trained_classifier import load_trained_classifier
 from tests.models.speech_emotion.tiny_encoders import ENCODERS, tiny_model
 from tests.prediction_tables import CLASSES, random_predictions
 
@@ -173,7 +173,7 @@ def run_dir(tmp_path, tables):
 
 
 def probabilities(folder, batch):
-    model, _ = load_trained_classifier(str(folder))
+    model, _ = load_model_and_extractor(str(folder))
     with torch.no_grad():
         return model(batch).logits
 

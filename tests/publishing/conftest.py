@@ -90,7 +90,8 @@ from pathlib import Path
 from transformers import Wav2Vec2FeatureExtractor
 from hf_emotion.adapters import add_adapter, merge_adapter
 from hf_emotion.hub import push_corpus
-from hf_emotion.publishing import push_adapter, push_ensemble, push_metric, push_results
+from hf_emotion.export.onnx_export import export_onnx
+from hf_emotion.publishing import push_adapter, push_ensemble, push_metric, push_model, push_results
 from tests.adapters.tiny_classifiers import *
 torch.set_num_threads(1)
 folder, run, said = Path(sys.argv[1]), Path(sys.argv[2]), {}
@@ -111,6 +112,8 @@ except ValueError as error:
     said["local"] = str(error)
 push_adapter(folder / "local" / "adapter", "user/local", base_model="user/hubert", private=True)
 push_ensemble(folder / "ensemble", "user/ensemble")
+export_onnx(run, folder / "export")
+push_model(folder / "export", "user/export", revision="onnx")
 push_metric("unweighted_average_recall", "user/uar")
 push_results(run, "user/scores")
 push_corpus("manifest", "user/corpus", data_dir=sys.argv[3], private=True)

@@ -44,7 +44,6 @@ OURS = """
 import json, sys, torch
 import numpy as np
 from pathlib import Path
-from huggingface_hub import snapshot_download
 from hf_emotion import load_corpus
 from hf_emotion.recognition import load_recognizer
 from hf_emotion.adapters import load_adapted_classifier
@@ -54,8 +53,10 @@ folder = Path(sys.argv[1])
 clip = np.sin(np.arange(8000) / 7).astype(np.float32)
 def scores(recognizer):
     return {row["label"]: row["score"] for row in recognizer(clip.copy())["scores"]}
-found = {"pulled": scores(load_recognizer(snapshot_download("user/ensemble")))}
+found = {"pulled": scores(load_recognizer("user/ensemble"))}
 found["here"] = scores(load_recognizer(folder / "ensemble"))
+export = load_recognizer("user/export", revision="onnx")
+found["export"] = [type(export).__name__, scores(export), scores(load_recognizer(folder / "export"))]
 adapted = load_adapted_classifier("user/local")
 found["adapter"] = bool(torch.allclose(logits(adapted, "hubert"), torch.load(folder / "local.pt"), rtol=0, atol=1e-6))
 pushed, here = load_corpus("user/corpus"), load_corpus("manifest", folder / "recordings")
@@ -128,6 +129,12 @@ def test_a_pulled_ensemble_answers_as_the_one_here(ours):
     assert ours["pulled"] == pytest.approx(ours["here"], abs=1e-6)
 
 
+def test_a_pulled_export_runs_as_the_one_here(ours):
+    name, pulled, here = ours["export"]
+    assert name == "OnnxSpeechEmotion"
+    assert pulled == here
+
+
 def test_an_ensemble_holds_its_members_and_its_card(everything):
     hub, _ = everything
     names = list(hub.repository("user/ensemble", "models").history("main")[0][1].files)
@@ -142,7 +149,7 @@ def test_an_ensemble_holds_its_members_and_its_card(everything):
         "1_runs_member_1",
     }
     card = hub.read("user/ensemble", "README.md", "models").decode()
-    assert 'load_recognizer(snapshot_download("user/ensemble"))' in card
+    assert 'load_recognizer("user/ensemble")' in card
     assert "weight of `runs/member_0`" in card
     metadata = yaml.safe_load(card.split("---")[1])
     assert metadata["library_name"] == "hf-emotion"

@@ -25,12 +25,12 @@ from ...features.audio_rows import audio_rows
 from ...features.encoder_identity import weights_digest
 from ...features.waveform_statistics import WaveformStatistics
 from ...models.input_masks import request_mask
+from ...models.loading import load_model_and_extractor
 from ...models.speech_emotion import SpeechEmotionConfig, SpeechEmotionForSequenceClassification
 from ...models.speech_emotion.encoding_speech_emotion import is_self_contained
 from ...models.speech_emotion.loading_speech_emotion import check_loading_info
 from ...models.statistics_folding import can_fold_statistics, fold_statistics
 from ...models.stock_classifier import to_stock_classifier
-from ...trained_classifier import load_trained_classifier
 from ..cells import CellResult
 from ..frozen.runner import HEAD_FILE
 from ..frozen.systems import load_system
@@ -239,7 +239,7 @@ def _check(folder: Path, result: CellResult, options: ExportOptions, must_check:
                 "so that its probabilities can be compared with the cell's."
             )
         return None, 0
-    model, extractor = load_trained_classifier(str(folder))
+    model, extractor = load_model_and_extractor(folder)
     clips = _test_clips(result, options, extractor.sampling_rate)  # type: ignore[attr-defined]
     differences = [np.abs(_probabilities(model, extractor, waveform) - expected).max() for waveform, expected in clips]
     difference = float(max(differences))

@@ -15,8 +15,8 @@ def latency(ctx: typer.Context) -> None:
 
     from hf_emotion.evaluation.latency import LATENCY_FILE, checkpoint_bytes, format_latency, measure_latency
     from hf_emotion.evaluation.report import save_metrics
+    from hf_emotion.models.loading import class_names, load_model_and_extractor
     from hf_emotion.recognition import ENSEMBLE_FILE
-    from hf_emotion.trained_classifier import class_names, load_trained_classifier
 
     args = parse_arguments(ctx.args)
     if (Path(args.model) / ENSEMBLE_FILE).is_file():
@@ -25,7 +25,7 @@ def latency(ctx: typer.Context) -> None:
             f"folders are in {Path(args.model) / ENSEMBLE_FILE}."
         )
     transformers.utils.logging.disable_progress_bar()
-    model, extractor = load_trained_classifier(args.model, trust_remote_code=args.trust_remote_code)
+    model, extractor = load_model_and_extractor(args.model, trust_remote_code=args.trust_remote_code)
     report = measure_latency(
         model,
         extractor,

@@ -74,6 +74,9 @@ NumProcesses = Annotated[
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, cuda:1, mps ...", show_default=False)]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, float16, bfloat16", show_default=False)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start again, and replace what is there.")]
+Revision = Annotated[
+    str | None, typer.Option("--revision", help="Branch, tag or commit of the model on the Hub.", show_default=False)
+]
 TrustRemoteCode = Annotated[
     bool, typer.Option("--trust_remote_code", help="Allow code from the model's repository. Read it first.")
 ]
@@ -98,6 +101,7 @@ def predict(
     device: Device = None,
     dtype: Dtype = None,
     overwrite: Overwrite = False,
+    revision: Revision = None,
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Predict the emotions of recordings.
@@ -112,6 +116,7 @@ def predict(
     )
     settings = PredictionSettings(
         model,
+        revision=revision,
         labels=_names(labels),
         temperature=temperature,
         window_seconds=window_seconds,

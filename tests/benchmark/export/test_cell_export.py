@@ -21,10 +21,10 @@ from hf_emotion.benchmark.selection import selected_cell
 from hf_emotion.features.encoder_identity import load_frozen_encoder
 from hf_emotion.features.waveform_statistics import WaveformStatistics
 from hf_emotion.models.encoders import ApcConfig, ApcModel, FilterBankConfig, FilterBankModel
+from hf_emotion.models.loading import load_model_and_extractor
 from hf_emotion.models.speech_emotion import SpeechEmotionForSequenceClassification
 from hf_emotion.models.speech_emotion.encoding_speech_emotion import encode
 from hf_emotion.models.statistics_folding import fold_statistics
-from hf_emotion.trained_classifier import load_trained_classifier
 from tests.benchmark.tiny_benchmark import folders_of, protocol_of, write_benchmark
 from tests.benchmark.tiny_cells import CLASSES, LOGITS_FILE, write_cell, write_trained_cell
 from tests.features.small_corpus import read_corpus, write_corpus
@@ -233,7 +233,7 @@ def test_an_encoder_that_transformers_lacks_is_saved_with_its_code(tmp_path, kno
     exported = export_cell(result, tmp_path / "model", ExportOptions(data_dir=known_corpus))
     assert exported.model_class == "SpeechEmotionForSequenceClassification"
     assert exported.difference < 1e-5
-    model, extractor = load_trained_classifier(str(exported.folder))
+    model, extractor = load_model_and_extractor(str(exported.folder))
     assert isinstance(model, SpeechEmotionForSequenceClassification)
     assert not extractor.do_normalize
 
@@ -293,7 +293,10 @@ def test_the_card_states_the_scores_and_what_they_are(tmp_path, cells):
     (entry,) = metadata["model-index"][0]["results"]
     assert entry["dataset"]["name"] == "CREMA-D"
     assert entry["metrics"][0]["value"] == round(score, 4)
-    assert entry["metrics"][0]["args"] == {"average": "macro", "threshold": 0.25}
+    arguments = entry["metrics"][0]["args"]
+    low, high = arguments.pop("interval")
+    assert 0 <= low <= round(score, 4) <= high <= 1
+    assert arguments == {"average": "macro", "threshold": 0.25, "confidence": 0.95}
     assert metadata["pipeline_tag"] == "audio-classification"
     assert f"**{100 * score:.1f} [" in card
     assert "above chance, 1/C = 0.25" in card
