@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ..emotions import arousal_valence_class
+from ..pipelines.model_inputs import GENDER_IDS, convolutional_encoder, minimum_samples, samples_of
 from .segmentation import load_segment
 from .soft_labels import vote_distribution
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 LABEL_COLUMNS = ("arousal_valence", "emotion", "raw_label", "votes")
 CROPS = ("random", "start")
-# Ids that models with a gender embedding are trained with; anything else is unknown, -1.
-GENDER_IDS = {"female": 0, "male": 1}
-# of Wav2Vec2-BERT, in samples
-_FILTER_BANK_WINDOW, _FILTER_BANK_HOP = 400, 160
 
 
 class MinimumSamples(NamedTuple):
@@ -61,27 +58,12 @@ def minimum_input_samples(config: PreTrainedConfig) -> MinimumSamples:
     ```
     """
     config = getattr(config, "encoder_config", config)
-    if config.model_type == "wav2vec2-bert":  # two frames of a filter bank
-        return MinimumSamples(_FILTER_BANK_WINDOW + _FILTER_BANK_HOP, 1)
-    if getattr(config, "is_self_contained", False):  # one of `hf_emotion.models.encoders`
-        return MinimumSamples(config.minimum_samples, config.minimum_samples)
-    if not hasattr(config, "conv_kernel"):
-        nested = [value for value in vars(config).values() if hasattr(value, "conv_kernel")]
-        if not nested:
-            return MinimumSamples(1, 1)
-        config = nested[0]
-    clip_frames = getattr(config, "squeeze_factor", 1)  # SEW averages frames before its transformer
-    batch_frames = clip_frames
-    if getattr(config, "apply_spec_augment", False) and config.mask_time_prob > 0:
-        batch_frames = max(clip_frames, config.mask_time_length)
-    return MinimumSamples(_samples_of(clip_frames, config), _samples_of(batch_frames, config))
-
-
-def _samples_of(num_frames: int, config: PreTrainedConfig) -> int:
-    length = num_frames
-    for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
-        length = (length - 1) * stride + kernel
-    return length
+    clip = minimum_samples(config)
+    encoder = convolutional_encoder(config)
+    if encoder is None:  # self-contained: one of `hf_emotion.models.encoders`
+        return MinimumSamples(clip, clip if getattr(config, "is_self_contained", False) else 1)
+    masks_time = getattr(encoder, "apply_spec_augment", False) and encoder.mask_time_prob > 0
+    return MinimumSamples(clip, max(clip, samples_of(encoder.mask_time_length, encoder)) if masks_time else clip)
 
 
 @dataclass

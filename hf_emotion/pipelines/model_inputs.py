@@ -14,6 +14,8 @@ _PADDING_FREE = ("exhubert", "speech_emotion")
 # CNN that reach into it (Data2Vec, Wav2Vec2-Conformer, Wav2Vec2-BERT, SEW).
 _PADDING_FREE_WITH_LAYER_NORM = ("hubert", "unispeech", "unispeech-sat", "wav2vec2", "wavlm")
 _FILTER_BANK_WINDOW, _FILTER_BANK_HOP = 400, 160  # samples at 16 kHz
+# Ids that models with a gender embedding are trained with; anything else is unknown, -1.
+GENDER_IDS = {"female": 0, "male": 1}
 
 
 def minimum_samples(config: Any) -> int:
@@ -25,11 +27,20 @@ def minimum_samples(config: Any) -> int:
         return _FILTER_BANK_WINDOW
     if getattr(config, "is_self_contained", False):  # encoders of hf-emotion
         return config.minimum_samples
-    parts = [part for part in (config, *vars(config).values()) if hasattr(part, "conv_kernel")]
-    if not parts:
-        return 1
-    length = getattr(parts[0], "squeeze_factor", 1)  # SEW averages frames before its transformer
-    for kernel, stride in zip(reversed(parts[0].conv_kernel), reversed(parts[0].conv_stride), strict=True):
+    encoder = convolutional_encoder(config)
+    # SEW averages frames before its transformer
+    return 1 if encoder is None else samples_of(getattr(encoder, "squeeze_factor", 1), encoder)
+
+
+def convolutional_encoder(config: Any) -> Any:
+    """The part of a config, or all of it, that describes convolutions on the waveform; `None` if there are none."""
+    return next((part for part in (config, *vars(config).values()) if hasattr(part, "conv_kernel")), None)
+
+
+def samples_of(num_frames: int, encoder: Any) -> int:
+    """Samples from which the convolutions of an encoder make a number of frames, see [`convolutional_encoder`]."""
+    length = num_frames
+    for kernel, stride in zip(reversed(encoder.conv_kernel), reversed(encoder.conv_stride), strict=True):
         length = (length - 1) * stride + kernel
     return length
 

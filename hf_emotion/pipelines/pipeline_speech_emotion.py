@@ -16,7 +16,7 @@ from transformers import AutoModelForAudioClassification, Pipeline, PreTrainedMo
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from .clip_reading import is_clip_list, is_clip_stream
-from .model_inputs import batch_features, is_padding_free, max_seconds, minimum_samples
+from .model_inputs import GENDER_IDS, batch_features, is_padding_free, max_seconds, minimum_samples
 from .onednn_linear import fastest_linear
 from .recognition_options import RecognitionOptions
 from .recognizer import RecognizerOutput, SpeechEmotionRecognizer
@@ -24,8 +24,6 @@ from .saving import TASK, add_pipeline_code
 from .scoring import did_you_mean
 
 
-# Ids that models with a gender embedding are trained with; anything else is unknown, -1.
-GENDER_IDS = {"female": 0, "male": 1}
 _UNKNOWN_GENDER = -1
 # Features of a clip at several kHz fit into the caches of a CPU where those of a large batch do not: for 32 clips of
 # about 3 s and a batch size of 16, HuBERT base on two cores takes 9.2 s in full batches and 5.2 s in batches of 6 s.

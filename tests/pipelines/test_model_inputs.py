@@ -6,16 +6,23 @@ import numpy as np
 import pytest
 from transformers import ASTFeatureExtractor, AutoConfig, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
-from hf_emotion.data.data_collator import minimum_input_samples
 from hf_emotion.pipelines.model_inputs import batch_features, is_padding_free, max_seconds, minimum_samples
 from tests.models.speech_emotion.tiny_encoders import ENCODERS, SELF_CONTAINED, tiny_model
 
 
 @pytest.mark.parametrize("encoder", [*ENCODERS, *SELF_CONTAINED])
-def test_the_shortest_clip_is_that_of_the_training(encoder):
+def test_the_shortest_clip_is_that_of_the_encoder_inside(encoder):
     config = tiny_model(encoder).config
-    assert minimum_samples(config) == minimum_input_samples(config).clip
-    assert minimum_samples(config.encoder_config) == minimum_input_samples(config.encoder_config).clip
+    assert minimum_samples(config) == minimum_samples(config.encoder_config) > 0
+
+
+@pytest.mark.parametrize(
+    ("model_type", "expected"),
+    # 25 ms; two frames of 25 ms that are 10 ms apart; any number of samples, which become 30 s
+    [("hubert", 400), ("wavlm", 400), ("wav2vec2-bert", 560), ("whisper", 1)],
+)
+def test_the_shortest_clip_gives_one_frame(model_type, expected):
+    assert minimum_samples(AutoConfig.for_model(model_type)) == expected
 
 
 @pytest.mark.parametrize(
