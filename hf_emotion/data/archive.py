@@ -5,7 +5,7 @@ import io
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from re import Match, Pattern
 
@@ -22,9 +22,9 @@ VIDEO_SUFFIXES = (".avi", ".mp4", ".webm", ".mkv", ".flv", ".mov", ".m4a")
 _MAX_FRAMES = 2**62
 
 
-def audio_files(root: str | os.PathLike[str]) -> list[Path]:
+def audio_files(root: str | os.PathLike[str], suffixes: Collection[str] = AUDIO_SUFFIXES) -> list[Path]:
     """
-    All audio files (`AUDIO_SUFFIXES`) below a folder, sorted.
+    All audio files below a folder, sorted.
 
     Hidden files and folders (`.DS_Store`, the `._name` twins that macOS leaves in zip files) and `__MACOSX` are not
     looked at. Links to folders are followed, each folder once.
@@ -32,14 +32,16 @@ def audio_files(root: str | os.PathLike[str]) -> list[Path]:
     Args:
         root (`str` or `os.PathLike`):
             Folder to search, with everything below it.
+        suffixes (`Collection[str]`, *optional*):
+            What their names may end with, in lower case; by default the formats that corpora come in.
 
     Returns:
         `list[Path]`: The files in the order of their paths.
     """
-    return [Path(path) for path in sorted(_audio_paths(root), key=_folder_by_folder)]
+    return [Path(path) for path in sorted(_audio_paths(root, suffixes), key=_folder_by_folder)]
 
 
-def _audio_paths(root: str | os.PathLike[str]) -> Iterator[str]:
+def _audio_paths(root: str | os.PathLike[str], suffixes: Collection[str]) -> Iterator[str]:
     # Strings, since a `Path` takes several times the memory, and there may be hundreds of thousands.
     visited: set[str] = set()
     for folder, subfolders, names in os.walk(os.fspath(Path(root)), followlinks=True):
@@ -50,7 +52,7 @@ def _audio_paths(root: str | os.PathLike[str]) -> Iterator[str]:
         visited.add(real_folder)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name != "__MACOSX")
         for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:
                 yield os.path.join(folder, name)
 
 
@@ -78,7 +80,7 @@ def named_audio_files(root: str | os.PathLike[str], pattern: Pattern[str]) -> It
     """
     kept: dict[str, list[str]] = {}
     copies = 0
-    for path in sorted(_audio_paths(root), key=lambda path: (path.count(os.sep), _folder_by_folder(path))):
+    for path in sorted(_audio_paths(root, AUDIO_SUFFIXES), key=lambda path: (path.count(os.sep), _folder_by_folder(path))):
         match = pattern.search(os.path.splitext(path)[0].replace(os.sep, "/"))
         if match is None:
             continue

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from ..data.archive import audio_files
+
 
 # The second line are formats that libsndfile cannot read: they are reported, not passed over in silence.
 AUDIO_SUFFIXES = {
@@ -131,7 +133,7 @@ def _stem(path: str) -> str:
 
 
 def _in_folder(folder: str) -> Iterator[Recording]:
-    paths = list(_audio_below(folder))
+    paths = [str(path) for path in audio_files(folder, AUDIO_SUFFIXES)]
     if not paths:
         raise ValueError(f"There is no audio file in {folder} ({_LOOKED_FOR}).")
     for path in paths:
@@ -139,19 +141,6 @@ def _in_folder(folder: str) -> Iterator[Recording]:
 
 
 _LOOKED_FOR = f"looked for {' '.join(sorted(AUDIO_SUFFIXES))}"
-
-
-def _audio_below(folder: str) -> Iterator[str]:
-    """Paths in order. Links to folders are followed, each folder once."""
-    visited: set[str] = set()
-    paths: list[Path] = []
-    for parent, subfolders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(parent)
-        subfolders[:] = [] if real in visited else sorted(name for name in subfolders if not name.startswith("."))
-        if real not in visited:
-            paths += [Path(parent, name) for name in names if _is_audio(name)]
-        visited.add(real)
-    return map(str, sorted(paths))
 
 
 def _is_audio(name: str) -> bool:
@@ -166,7 +155,7 @@ def _matching(pattern: str) -> Iterator[Recording]:
     paths: dict[str, None] = {}
     for path in sorted(glob.glob(os.path.expanduser(pattern), recursive=True)):
         if os.path.isdir(path) and os.path.basename(pattern) != "**":  # which has matched what is below as well
-            paths |= dict.fromkeys(_audio_below(path))
+            paths |= dict.fromkeys(map(str, audio_files(path, AUDIO_SUFFIXES)))
         elif _is_audio(os.path.basename(path)):
             paths[path] = None
     if not paths:
