@@ -80,7 +80,9 @@ def named_audio_files(root: str | os.PathLike[str], pattern: Pattern[str]) -> It
     """
     kept: dict[str, list[str]] = {}
     copies = 0
-    for path in sorted(_audio_paths(root, AUDIO_SUFFIXES), key=lambda path: (path.count(os.sep), _folder_by_folder(path))):
+    for path in sorted(
+        _audio_paths(root, AUDIO_SUFFIXES), key=lambda path: (path.count(os.sep), _folder_by_folder(path))
+    ):
         match = pattern.search(os.path.splitext(path)[0].replace(os.sep, "/"))
         if match is None:
             continue
