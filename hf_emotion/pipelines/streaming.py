@@ -57,7 +57,6 @@ class RecognizerStream:
             max_seconds=recognizer.max_seconds,
             minimum_samples=recognizer.minimum_samples,
         )
-        self._sampling_rate = sampling_rate
         self._resampler: soxr.ResampleStream | None = None
         if sampling_rate != recognizer.sampling_rate:
             self._resampler = soxr.ResampleStream(sampling_rate, recognizer.sampling_rate, 1)
