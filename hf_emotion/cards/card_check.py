@@ -13,16 +13,16 @@ from huggingface_hub import RepoCard
 _EXPECTED = {
     "model": {
         "license": "nobody knows what they may do with it",
-        "language": "it is not found under the language of its training speech",
-        "base_model": "it is not found under the model that it started from",
-        "datasets": "it is not found under its training data; name repositories if the corpora are on the Hub",
-        "pipeline_tag": "it is not found under its task",
+        "language": "those who filter by language do not find it",
+        "base_model": "the page of the model that it started from does not list it",
+        "datasets": "the pages of its training data do not list it; name their repositories, if they are on the Hub",
+        "pipeline_tag": "those who filter by task do not find it",
         "library_name": "the Hub shows no example of its use",
         "model-index": "its scores are not shown",
     },
     "dataset": {
         "license": "nobody knows what they may do with it",
-        "task_categories": "it is not found under its task",
+        "task_categories": "those who filter by task do not find it",
     },
     "space": {"sdk": "the Hub does not know what to show", "title": "it has no name"},
 }

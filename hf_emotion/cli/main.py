@@ -1,5 +1,8 @@
-"""Entry point of `hf-emotion`: gathers the verbs and turns our errors into one sentence on stderr."""
+"""Entry point of `hf-emotion`: gathers the verbs and turns our errors and warnings into one sentence on stderr."""
 
+import warnings
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,10 +29,18 @@ from .commands.version import version
 _FORWARD = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
+_PACKAGE = Path(__file__).parents[1]
+
+
 class PlainErrorGroup(TyperGroup):
-    """Shows errors that tell the user what to do without a traceback: exit code 1, or 2 for wrong usage."""
+    """
+    Shows errors that tell the user what to do without a traceback: exit code 1, or 2 for wrong usage. Warnings of ours
+    are shown without the line of code that they come from.
+    """
 
     def invoke(self, ctx: Any) -> Any:
+        standard = warnings.formatwarning
+        warnings.formatwarning = _plain_warning(standard)
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # `hf-emotion ... | head`
@@ -39,6 +50,19 @@ class PlainErrorGroup(TyperGroup):
                 raise
             typer.secho(f"Error: {error}", err=True, fg=typer.colors.RED)
             raise typer.Exit(1) from error
+        finally:
+            warnings.formatwarning = standard
+
+
+def _plain_warning(standard: Callable[..., str]) -> Callable[..., str]:
+    def formatted(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        if category is UserWarning and Path(filename).is_relative_to(_PACKAGE):
+            return f"Warning: {message}\n"
+        return standard(message, category, filename, lineno, line)
+
+    return formatted
 
 
 app = typer.Typer(

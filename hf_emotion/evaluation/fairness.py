@@ -28,6 +28,7 @@ MIN_SPEAKER_UTTERANCES = 10
 NUM_WORST_SPEAKERS = 5
 _NUM_SHOWN = 3  # of them in a terminal
 _UNBROKEN = "\N{NO-BREAK SPACE}"
+_WIDTH = 79  # columns of the text
 
 _ATTRIBUTES = ("gender", "language")
 
@@ -157,15 +158,16 @@ def _speaker_lines(entry: Mapping[str, Any]) -> Iterator[str]:
     yield from _wrapped(
         "speakers", score, [f"nine in ten of {entry['num_scored']} reach {100 * entry['lowest_tenth']:.1f}"]
     )
-    yield from _wrapped("", "", [f"worst: {worst[0]}", *worst[1:]])
+    yield from _wrapped("  worst", "", worst)
 
 
 def _wrapped(name: str, score: str, items: Sequence[str]) -> list[str]:
-    """Two columns, and the items in as many lines of a third as they need, none broken."""
-    text = ", ".join(item.replace(" ", _UNBROKEN) for item in items)
+    """Two columns, and the items in as many lines of a third as they need, none broken that fits in a line."""
     start = f"{name:<20} {score:<22} "
+    room = _WIDTH - len(start) - len(",")
+    text = ", ".join(item.replace(" ", _UNBROKEN) if len(item) <= room else item for item in items)
     indent = " " * len(start)
-    lines = textwrap.wrap(text, 79, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
+    lines = textwrap.wrap(text, _WIDTH, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
     return [line.replace(_UNBROKEN, " ") for line in lines]
 
 

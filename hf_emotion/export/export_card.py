@@ -70,10 +70,10 @@ def _int8(report: Mapping[str, Any]) -> str:
     if report["top_class_agreement"] is not None:
         effects.append(
             f"the best class is the same for {100 * report['top_class_agreement']:.1f} %, scores differ by at most "
-            f"{report['max_score_difference']:.3f}"
+            f"{report['max_score_difference']:.2g}"
         )
     if report["max_dimension_difference"] is not None:
-        effects.append(f"dimensions differ by at most {report['max_dimension_difference']:.3f}")
+        effects.append(f"dimensions differ by at most {report['max_dimension_difference']:.2g}")
     return (
         f"`{INT8_FILE}` has the weights of {report['num_quantized']} linear layers in 8 bits. On {clips}, "
         f"{'; '.join(effects)}. Measure it on your own data before you rely on it."

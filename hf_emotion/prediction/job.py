@@ -128,8 +128,8 @@ def open_job(recordings: Sequence[Recording], settings: PredictionSettings, outp
     """
     if len(recordings) > 1 and not outputs.has_place_for_many:
         raise ValueError(
-            f"A file of {outputs.layout} is of one recording, but there are {len(recordings)}. Name a folder: "
-            "--output_dir"
+            f"A {outputs.layout} file holds the labels of one recording, but there are {len(recordings)}. Name a "
+            "folder: --output_dir"
         )
     if outputs.anchor is None:
         with tempfile.TemporaryDirectory(prefix="hf_emotion_") as folder:

@@ -212,7 +212,7 @@ def test_an_ensemble_is_loaded_by_hf_emotion_alone(facts):
     facts.library_name = "hf-emotion"
     (block,) = re.findall(r"```python\n(.*?)```", build_model_card(facts).text, re.DOTALL)
     compile(block, "README.md", "exec")
-    assert 'load_recognizer(snapshot_download("someone/exhubert-demo"))' in block
+    assert 'load_recognizer("someone/exhubert-demo")' in block
     assert "from the predictions of its members." in build_model_card(facts).text
 
 

@@ -1,6 +1,11 @@
 """The command as a whole: verbs, help, and how errors are shown."""
 
+import subprocess
+import sys
+
+import numpy as np
 import pytest
+import soundfile
 
 import hf_emotion
 
@@ -39,6 +44,15 @@ def test_an_error_is_one_sentence_without_traceback(run):
     result = run("train", "--config", "no_such.yaml")
     assert result.exit_code == 1
     assert result.stderr == "Error: There is no experiment file no_such.yaml.\n"
+
+
+def test_a_warning_is_one_sentence_without_the_line_of_code(model_dir, tmp_path):
+    soundfile.write(tmp_path / "cut.wav", np.linspace(-0.5, 0.5, 16_000), 16_000)
+    (tmp_path / "cut.wav").write_bytes((tmp_path / "cut.wav").read_bytes()[:8_044])
+    command = [sys.executable, "-m", "hf_emotion", "predict", tmp_path / "cut.wav", "--model", model_dir]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"Warning: {tmp_path / 'cut.wav'} ends after 0.25 s; its header promises 1.00 s.")
 
 
 @pytest.mark.parametrize("switch", ["option", "environment"])

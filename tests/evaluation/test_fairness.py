@@ -177,6 +177,14 @@ def test_the_text_fits_a_terminal():
     assert max(map(len, format_fairness(fairness_gaps(frame, CLASSES)).splitlines())) <= 80
 
 
+@pytest.mark.parametrize("length", range(8, 40))
+def test_scores_of_speakers_are_never_cut_in_two(length):
+    frame = random_predictions({"x" * length: (4, 200)})
+    shown = format_fairness(fairness_gaps(frame, CLASSES, num_resamples=10)).replace(",", " ").split()
+    for speaker in speaker_scores(frame, CLASSES)["worst"][:3]:
+        assert f"{100 * speaker['uar']:.1f}" in shown
+
+
 def test_reports_of_older_versions_can_be_shown(table):
     report = evaluate_predictions(table)
     del report["fairness"]

@@ -17,7 +17,9 @@ def demo(
     model: Annotated[
         list[str],
         typer.Option(
-            "--model", help="Folder or Hub id of a model or an ensemble; several to choose from.", show_default=False
+            "--model",
+            help="Folder or Hub id of a model, an ensemble or an export; several to choose from.",
+            show_default=False,
         ),
     ],
     port: Annotated[int | None, typer.Option("--port", help="Port; by default the first free one from 7860.")] = None,

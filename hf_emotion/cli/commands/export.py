@@ -72,9 +72,9 @@ def _int8_line(report: dict[str, Any]) -> str:
     parts = []
     if report["top_class_agreement"] is not None:
         parts.append(f"same best class for {100 * report['top_class_agreement']:.1f} %")
-        parts.append(f"scores differ by at most {report['max_score_difference']:.3f}")
+        parts.append(f"scores differ by at most {report['max_score_difference']:.2g}")
     if report["max_dimension_difference"] is not None:
-        parts.append(f"dimensions differ by at most {report['max_dimension_difference']:.3f}")
+        parts.append(f"dimensions differ by at most {report['max_dimension_difference']:.2g}")
     return f"int8 against float32 on {clips}: {', '.join(parts)}"
 
 

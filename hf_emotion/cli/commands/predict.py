@@ -31,7 +31,7 @@ Sources = Annotated[
 ]
 Model = Annotated[
     str,
-    typer.Option("--model", help="Folder of a trained model or an ensemble, or an id on the Hub.", show_default=False),
+    typer.Option("--model", help="Folder or Hub id of a model, an ensemble or an export.", show_default=False),
 ]
 Form = Annotated[
     Layout | None,
@@ -106,7 +106,8 @@ def predict(
 ) -> None:
     """Predict the emotions of recordings.
 
-    With --output, the command can be stopped any time: repeated, it goes on where it was.
+    With --output, the command can be stopped any time: repeated, it goes on where it was. A finished file is replaced
+    with --overwrite only; a finished .jsonl takes what is new.
     """
     from hf_emotion.prediction.outputs import choose_outputs
     from hf_emotion.prediction.settings import PredictionSettings

@@ -69,7 +69,8 @@ def push(
 
     if kind == "auto":
         kind = detect_kind(source)  # type: ignore[assignment]
-        print(f"{source} is a {kind}." if kind != "results" else f"{source} holds results.")
+        article = "an" if kind in ("adapter", "ensemble") else "a"
+        print(f"{source} holds results." if kind == "results" else f"{source} is {article} {kind}.")
     options: dict[str, Any] = {
         "revision": revision,
         "commit_message": commit_message,
