@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..cards.model_card import TAGS
+from ..cards.model_card_text import is_hub_id
 from .export_record import INT8_FILE, MODEL_FILE
 
 
@@ -27,9 +29,9 @@ def export_card(record: Mapping[str, Any]) -> str:
 
 def _header(record: Mapping[str, Any]) -> str:
     lines = ["---", "library_name: onnx", "pipeline_tag: audio-classification"]
-    if record["source"] and "/" in record["source"]:
+    if is_hub_id(record["source"]):
         lines += [f"base_model: {record['source']}", "base_model_relation: quantized" if "int8" in record else ""]
-    tags = ["- speech-emotion-recognition", "- onnx"]
+    tags = [f"- {tag}" for tag in (*TAGS, "onnx")]
     return "\n".join([*filter(None, lines), "tags:", *tags, "---"])
 
 
@@ -85,9 +87,9 @@ def _usage(record: Mapping[str, Any]) -> str:
     return f"""## Use
 
 ```python
-from hf_emotion.export.onnx_recognizer import OnnxSpeechEmotion
+from hf_emotion.recognition import load_recognizer  # pip install "hf-emotion[export]"
 
-recognizer = OnnxSpeechEmotion.from_pretrained("FOLDER_OR_REPOSITORY")  # pip install "hf-emotion[export]"
+recognizer = load_recognizer("path/to/this/folder")
 print(recognizer("speech.wav"))
 ```
 

@@ -52,7 +52,8 @@ def download(url: str) -> tuple[BinaryIO, str]:
             content = spooled(_before(time.monotonic() + _DOWNLOAD_SECONDS, response.iter_bytes(), url), url)
             return content, _hint(response.headers.get("Content-Type", ""))
     except (httpx.HTTPError, httpx.InvalidURL, ConnectionError) as error:
-        raise ValueError(f"{url} cannot be downloaded: {type(error).__name__} {error}".rstrip() + ".") from error
+        reason = f"{type(error).__name__} {error}".strip().rstrip(".")
+        raise ValueError(f"{url} cannot be downloaded: {reason}.") from error
 
 
 def spooled(pieces: Iterable[bytes], name: str) -> BinaryIO:

@@ -58,7 +58,7 @@ TopK = Annotated[
 ByTime = Annotated[bool, typer.Option("--timeline", help="csv, parquet: one line per span of time.")]
 Labels = Annotated[
     list[str] | None,
-    typer.Option("--labels", help="Keep only these classes: anger,joy", show_default=False),
+    typer.Option("--labels", help="Keep only these classes: anger,sadness", show_default=False),
 ]
 Temperature = Annotated[float, typer.Option("--temperature", help="Divides logits: above 1, less extreme scores.")]
 WindowSeconds = Annotated[
