@@ -81,7 +81,7 @@ class TestFolder:
         record = build_ensemble(members, tmp_path / "sum")
         card = ModelCard.load(tmp_path / "sum" / "README.md")
         assert card.data.library_name == "hf-emotion"
-        assert 'load_recognizer(snapshot_download("sum"))' in card.content
+        assert 'load_recognizer("sum")' in card.content
         assert 'pipeline("audio-classification"' not in card.content
         assert f"| weight of `b` | {record['members'][1]['weight']:.4f} (validation log_loss" in card.content
         assert "weights by SLSQP" in card.content

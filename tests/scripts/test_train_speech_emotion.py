@@ -192,7 +192,7 @@ def test_a_second_step_starts_from_the_first_and_expands_it(corpora, tmp_path):
     ("changes", "message"),
     [
         ({"speech_emotion_config": {"poling": "std"}}, r"poling.*Did you mean 'pooling'"),
-        ({"speech_emotion_config": {"pooling": "median"}}, "must be one of mean, max, std"),
+        ({"speech_emotion_config": {"pooling": "median"}}, "must be one of mean, sum, max, std"),
         ({"speech_emotion_config": {"num_dimensions": 3}}, "follows from `dimensions`"),
         ({"speech_emotion_config": None}, "`dimensions` needs a model that has a use for it"),
         ({"speech_emotion_config": {"encoder_config": {}}}, "Change its fields with `config_overrides`"),
