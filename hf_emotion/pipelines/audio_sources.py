@@ -1,6 +1,7 @@
 # Copyright 2026 The hf-emotion authors. Licensed under the Apache License, Version 2.0.
 """What audio comes as, behind one face: so many channels at a rate, read from front to back."""
 
+import abc
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,7 +13,7 @@ _END_OF_DECODER = "No audio frames were decoded"
 _LONG_FOR_A_DECODER = 2**25
 
 
-class AudioSource:
+class AudioSource(abc.ABC):
     """
     Audio that is read from front to back.
 
@@ -44,9 +45,9 @@ class AudioSource:
         # What samples are read from, closed with the source.
         self.stream: BinaryIO | None = None
 
+    @abc.abstractmethod
     def read(self, num_frames: int) -> np.ndarray:
         """The next samples, `(at most num_frames, num_channels)` in float32; none at the end."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Let go of files."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import CommitInfo
 
@@ -25,12 +26,9 @@ def push_adapter(
     folder: str | os.PathLike[str],
     repo_id: str,
     *,
-    base_model: str | None = None,
-    private: bool | None = None,
     token: str | None = None,
     revision: str | None = None,
-    commit_message: str = "Push adapter",
-    licence: str | None = None,
+    **options: Any,
 ) -> CommitInfo:
     """
     Push an adapter to the Hub.
@@ -40,11 +38,10 @@ def push_adapter(
             Folder of the adapter, such as `adapter/` in a run folder, whose scores go into the card then.
         repo_id (`str`):
             Repository `owner/name`. It is created if need be.
-        base_model (`str`, *optional*):
-            Repository of the encoder, if the adapter was trained on a folder of this machine: push the encoder first.
-            The adapter is loaded on it, so that one that does not fit is refused.
-        private, token, revision, commit_message, licence:
+        token, revision:
             As in [`~hf_emotion.publishing.model.push_model`].
+        options:
+            As in [`prepare_adapter`].
 
     Returns:
         `huggingface_hub.CommitInfo`: The commit.
@@ -62,16 +59,7 @@ def push_adapter(
 
     ```
     """
-    upload = prepare_adapter(
-        folder,
-        repo_id,
-        base_model=base_model,
-        private=private,
-        token=token,
-        commit_message=commit_message,
-        licence=licence,
-    )
-    return upload.push(token=token, revision=revision)
+    return prepare_adapter(folder, repo_id, token=token, **options).push(token=token, revision=revision)
 
 
 def prepare_adapter(
@@ -87,7 +75,17 @@ def prepare_adapter(
     """
     Everything that [`push_adapter`] does before it uploads. Needs no network, unless `base_model` is given.
 
-    Args and raised errors: as [`push_adapter`].
+    Args:
+        folder, repo_id, token:
+            As in [`push_adapter`].
+        base_model (`str`, *optional*):
+            Repository of the encoder, if the adapter was trained on a folder of this machine: push the encoder first.
+            The adapter is loaded on it, so that one that does not fit is refused.
+        private, commit_message, licence:
+            As in [`~hf_emotion.publishing.model.prepare_model`].
+
+    Raises:
+        See [`push_adapter`].
     """
     source = Path(folder)
     if not (source / ADAPTER_CONFIG_FILE).is_file() or not (source / _WEIGHTS_FILE).is_file():

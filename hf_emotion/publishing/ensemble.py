@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import CommitInfo
 
@@ -23,12 +24,9 @@ def push_ensemble(
     folder: str | os.PathLike[str],
     repo_id: str,
     *,
-    private: bool | None = None,
     token: str | None = None,
     revision: str | None = None,
-    commit_message: str = "Push ensemble",
-    licence: str | None = None,
-    include_predictions: bool = False,
+    **options: Any,
 ) -> CommitInfo:
     """
     Push an ensemble to the Hub, with the models of all members that have a weight, wherever they lie here.
@@ -38,8 +36,10 @@ def push_ensemble(
             Folder that `hf-emotion ensemble` has written.
         repo_id (`str`):
             Repository `owner/name`. It is created if need be.
-        private, token, revision, commit_message, licence, include_predictions:
+        token, revision:
             As in [`~hf_emotion.publishing.model.push_model`].
+        options:
+            As in [`prepare_ensemble`].
 
     Returns:
         `huggingface_hub.CommitInfo`: The commit. [`~hf_emotion.recognition.load_recognizer`] loads the
@@ -58,15 +58,7 @@ def push_ensemble(
 
     ```
     """
-    upload = prepare_ensemble(
-        folder,
-        repo_id,
-        private=private,
-        commit_message=commit_message,
-        licence=licence,
-        include_predictions=include_predictions,
-    )
-    return upload.push(token=token, revision=revision)
+    return prepare_ensemble(folder, repo_id, **options).push(token=token, revision=revision)
 
 
 def prepare_ensemble(
@@ -81,7 +73,14 @@ def prepare_ensemble(
     """
     Everything that [`push_ensemble`] does before it uploads. Needs no network.
 
-    Args and raised errors: as [`push_ensemble`].
+    Args:
+        folder, repo_id:
+            As in [`push_ensemble`].
+        private, commit_message, licence, include_predictions:
+            As in [`~hf_emotion.publishing.model.prepare_model`].
+
+    Raises:
+        See [`push_ensemble`].
     """
     source = Path(folder)
     files = ensemble_files(source)

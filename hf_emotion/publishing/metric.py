@@ -7,6 +7,7 @@ import importlib.metadata
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import evaluate
 from huggingface_hub import CommitInfo
@@ -37,10 +38,9 @@ def push_metric(
     name: str,
     repo_id: str,
     *,
-    private: bool | None = None,
     token: str | None = None,
     revision: str | None = None,
-    commit_message: str = "Push metric",
+    **options: Any,
 ) -> CommitInfo:
     """
     Push a metric of this package as a Space, which `evaluate.load(repo_id)` reads on any machine.
@@ -52,8 +52,10 @@ def push_metric(
             One of [`~hf_emotion.metrics.list_metrics`].
         repo_id (`str`):
             Space `owner/name`. It is created if need be.
-        private, token, revision, commit_message:
+        token, revision:
             As in [`~hf_emotion.publishing.model.push_model`].
+        options:
+            `private` and `commit_message`, as in [`~hf_emotion.publishing.model.prepare_model`].
 
     Returns:
         `huggingface_hub.CommitInfo`: The commit.
@@ -70,8 +72,7 @@ def push_metric(
 
     ```
     """
-    upload = prepare_metric(name, repo_id, private=private, commit_message=commit_message)
-    return upload.push(token=token, revision=revision)
+    return prepare_metric(name, repo_id, **options).push(token=token, revision=revision)
 
 
 def prepare_metric(

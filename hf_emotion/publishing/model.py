@@ -40,13 +40,9 @@ def push_model(
     folder: str | os.PathLike[str],
     repo_id: str,
     *,
-    private: bool | None = None,
     token: str | None = None,
     revision: str | None = None,
-    commit_message: str = "Push model",
-    licence: str | None = None,
-    datasets: Sequence[str] = (),
-    include_predictions: bool = False,
+    **options: Any,
 ) -> CommitInfo:
     """
     Push a classifier to the Hub.
@@ -61,20 +57,12 @@ def push_model(
             that says what is unknown.
         repo_id (`str`):
             Repository `owner/name`. It is created if need be. Its card is replaced, except for the terms of a gate.
-        private (`bool`, *optional*):
-            Whether a new repository is private. `True` is refused if the repository exists and is public.
         token (`str`, *optional*):
             Access token, by default that of `hf auth login` or `HF_TOKEN`.
         revision (`str`, *optional*):
             Branch to push to, created if need be; `main` by default.
-        commit_message (`str`, *optional*, defaults to `"Push model"`):
-            Title of the commit.
-        licence (`str`, *optional*):
-            Hub identifier of the licence, instead of that which the card derives from the training data.
-        datasets (`Sequence[str]`, *optional*):
-            Repositories of the training data on the Hub, for the metadata of the card.
-        include_predictions (`bool`, *optional*, defaults to `False`):
-            Whether tables of predictions go along. They name utterances and speakers of the corpora.
+        options:
+            As in [`prepare_model`].
 
     Returns:
         `huggingface_hub.CommitInfo`: The commit. `oid` is its id, `commit_url` its address.
@@ -94,16 +82,7 @@ def push_model(
 
     ```
     """
-    upload = prepare_model(
-        folder,
-        repo_id,
-        private=private,
-        commit_message=commit_message,
-        licence=licence,
-        datasets=datasets,
-        include_predictions=include_predictions,
-    )
-    return upload.push(token=token, revision=revision)
+    return prepare_model(folder, repo_id, **options).push(token=token, revision=revision)
 
 
 def prepare_model(
@@ -119,10 +98,27 @@ def prepare_model(
     """
     Everything that [`push_model`] does before it uploads. Needs no network.
 
-    Args and raised errors: as [`push_model`].
+    Args:
+        folder (`str` or `os.PathLike`):
+            As in [`push_model`].
+        repo_id (`str`):
+            As in [`push_model`].
+        private (`bool`, *optional*):
+            Whether a new repository is private. `True` is refused if the repository exists and is public.
+        commit_message (`str`, *optional*, defaults to `"Push model"`):
+            Title of the commit.
+        licence (`str`, *optional*):
+            Hub identifier of the licence, instead of that which the card derives from the training data.
+        datasets (`Sequence[str]`, *optional*):
+            Repositories of the training data on the Hub, for the metadata of the card.
+        include_predictions (`bool`, *optional*, defaults to `False`):
+            Whether tables of predictions go along. They name utterances and speakers of the corpora.
 
     Returns:
         [`~hf_emotion.publishing.upload.Upload`]: Shows what would be pushed, and pushes it.
+
+    Raises:
+        See [`push_model`].
     """
     source = Path(folder)
     files = model_files(source)

@@ -43,8 +43,7 @@ def push_results(
     private: bool | None = None,
     token: str | None = None,
     revision: str | None = None,
-    commit_message: str = "Push results",
-    licence: str | None = None,
+    **options: Any,
 ) -> CommitInfo | list[str]:
     """
     Push scores to a dataset repository.
@@ -56,12 +55,12 @@ def push_results(
             a table with a row for each run and corpus, and replace the table that is there.
         repo_id (`str`):
             Dataset repository `owner/name`. It is created if need be.
-        private, token, commit_message:
+        private, token:
             As in [`~hf_emotion.publishing.model.push_model`].
         revision (`str`, *optional*):
             Branch to push to; of reports of runs only.
-        licence (`str`, *optional*):
-            Hub identifier of the licence of the table.
+        options:
+            `commit_message` and the `licence` of the table; of reports of runs only.
 
     Returns:
         `huggingface_hub.CommitInfo`: The commit; for a store, a `list[str]` of the ids of entries that were added.
@@ -83,8 +82,7 @@ def push_results(
         if revision is not None:
             raise ValueError("Entries of a results store go to the main branch: leave out the revision.")
         return ResultsStore(folder, reported=None).push(repo_id, token=token, private=private)
-    upload = prepare_results(folder, repo_id, private=private, commit_message=commit_message, licence=licence)
-    return upload.push(token=token, revision=revision)
+    return prepare_results(folder, repo_id, private=private, **options).push(token=token, revision=revision)
 
 
 def prepare_results(
