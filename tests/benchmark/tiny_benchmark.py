@@ -90,6 +90,8 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         die_at_cell(sys.argv[2], int(sys.argv[3]))
     summary = measure(Path(sys.argv[1]))
-    print(summary.num_finished, summary.num_trained, flush=True)
+    # In one piece: several processes write into one pipe, and where Python does not buffer, print() writes part by part.
+    sys.stdout.write(f"{summary.num_finished} {summary.num_trained}\n")
+    sys.stdout.flush()
     PartialState().wait_for_everyone()
     os._exit(0)  # threads of pyarrow abort the shutdown of the interpreter now and then, after all is done

@@ -28,10 +28,11 @@ def test_number_of_processes_is_read_from_the_command_line(command, expected):
 def test_accelerate_launch_gets_the_processes_it_asked_for(tmp_path, repo_dir):
     script = tmp_path / "script.py"
     script.write_text(
-        "import os\n"
+        "import os, sys\n"
         "from hf_emotion.scripts.cpu_processes import start_cpu_processes\n"
         "start_cpu_processes()\n"
-        "print('process', os.environ.get('RANK'), 'of', os.environ.get('WORLD_SIZE'), flush=True)\n"
+        "rank, world_size = os.environ.get('RANK'), os.environ.get('WORLD_SIZE')\n"
+        "sys.stdout.write(f'process {rank} of {world_size}\\n')\n"  # print() may write part by part
     )
     command = [
         sys.executable,
