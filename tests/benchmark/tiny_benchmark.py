@@ -90,7 +90,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         die_at_cell(sys.argv[2], int(sys.argv[3]))
     summary = measure(Path(sys.argv[1]))
-    # In one piece: several processes write into one pipe, and where Python does not buffer, print() writes part by part.
+    # In one piece: processes share a pipe, and where Python does not buffer, print() writes part by part.
     sys.stdout.write(f"{summary.num_finished} {summary.num_trained}\n")
     sys.stdout.flush()
     PartialState().wait_for_everyone()
