@@ -5,34 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from huggingface_hub import ModelCard, ModelCardData
+
 from ..cards.model_card import TAGS
 from ..cards.model_card_text import is_hub_id
 from .export_record import INT8_FILE, MODEL_FILE
 
 
-def export_card(record: Mapping[str, Any]) -> str:
+# What an export has in common with its original.
+_SHARED_METADATA = ("license", "license_name", "license_link", "language", "datasets")
+
+
+def export_card(record: Mapping[str, Any], original: ModelCard | None = None) -> str:
     """
     Write the card of an exported model, in Markdown with a YAML header.
 
     Args:
         record (`Mapping`): The content of its `export.json`.
+        original (`ModelCard`, *optional*): Card of the model that was exported, whose licence, languages and training
+            data hold for the export as well.
 
     Returns:
         `str`: The text of `README.md`.
     """
-    parts = [_header(record), _summary(record), _files(record)]
+    parts = [_header(record, original), _summary(record), _files(record)]
     if "int8" in record:
         parts.append(_int8(record["int8"]))
     parts += [_usage(record), _details(record)]
     return "\n\n".join(parts) + "\n"
 
 
-def _header(record: Mapping[str, Any]) -> str:
-    lines = ["---", "library_name: onnx", "pipeline_tag: audio-classification"]
+def _header(record: Mapping[str, Any], original: ModelCard | None) -> str:
+    shared = {} if original is None else {name: original.data.get(name) for name in _SHARED_METADATA}
     if is_hub_id(record["source"]):
-        lines += [f"base_model: {record['source']}", "base_model_relation: quantized" if "int8" in record else ""]
-    tags = [f"- {tag}" for tag in (*TAGS, "onnx")]
-    return "\n".join([*filter(None, lines), "tags:", *tags, "---"])
+        shared |= {"base_model": record["source"], "base_model_relation": "quantized" if "int8" in record else None}
+    data = ModelCardData(library_name="onnx", pipeline_tag="audio-classification", tags=[*TAGS, "onnx"], **shared)
+    return f"---\n{data.to_yaml()}\n---"
 
 
 def _summary(record: Mapping[str, Any]) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import ModelCard
+from transformers.utils.hub import cached_file
 
 from ..pipelines.pipeline_speech_emotion import SpeechEmotionPipeline
 from .export_card import export_card
@@ -99,6 +101,7 @@ def export_onnx(
     if not isinstance(recognizer, SpeechEmotionPipeline):
         recognizer = load_exportable(str(source), trust_remote_code=trust_remote_code)
     graph = InferenceGraph(recognizer.model, recognizer.feature_extractor)
+    original_card = _card_in(recognizer.model.name_or_path if source is recognizer else str(source))
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder) as scratch:
         unfinished = Path(scratch)
@@ -110,7 +113,7 @@ def export_onnx(
         if int8:
             quantize_int8(unfinished, clips=clips, seed=seed)
         record = load_record(unfinished)
-        (unfinished / CARD_FILE).write_text(export_card(record), encoding="utf-8")
+        (unfinished / CARD_FILE).write_text(export_card(record, original_card), encoding="utf-8")
         _replace_files(unfinished, folder)
     return record
 
@@ -250,6 +253,19 @@ def _record(
         },
         "versions": {package: version(package) for package in _PACKAGES},
     }
+
+
+def _card_in(source: str) -> ModelCard | None:
+    """The card in a folder or a repository, if there is one."""
+    if not source:
+        return None
+    path = cached_file(
+        source,
+        CARD_FILE,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    return None if path is None else ModelCard.load(path)
 
 
 def _save_config(config: Any, path: Path) -> None:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import ModelCard, ModelCardData
 
 from hf_emotion.export import onnx_export
 from hf_emotion.export.export_record import load_record
@@ -60,6 +61,17 @@ def test_the_folder_says_what_it_holds(exported):
     card = (folder / "README.md").read_text()
     assert "arousal, valence" in card
     assert f"{record['parity']['max_difference']:.1e}" in card
+
+
+def test_licence_languages_and_data_are_those_of_the_original(recognizer_of, tmp_path):
+    recognizer_of(SMALLEST).save_pretrained(tmp_path / "model")
+    metadata = ModelCardData(license="cc-by-4.0", language=["de", "ur"], datasets=["me/emodb"], library_name="x")
+    (tmp_path / "model" / "README.md").write_text(f"---\n{metadata.to_yaml()}\n---\n# Mine\n")
+    export_onnx(str(tmp_path / "model"), tmp_path / "export")
+    card = ModelCard.load(tmp_path / "export" / "README.md")
+    assert (card.data.license, card.data.language, card.data.datasets) == ("cc-by-4.0", ["de", "ur"], ["me/emodb"])
+    assert card.data.library_name == "onnx"
+    assert "# model for ONNX Runtime" in card.text
 
 
 def test_whisper_keeps_its_fixed_number_of_frames(exported):
