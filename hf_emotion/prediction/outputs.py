@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..atomic_files import write_atomically
 from ..data.archive import header_duration
+from ..terminal import terminal_width
 from .formats.embedding_files import SUFFIXES as EMBEDDING_SUFFIXES
 from .formats.embedding_files import add_embeddings, embedding_bytes, read_embeddings
 from .formats.flat_tables import columns_of, csv_text, parquet_bytes
@@ -177,8 +177,7 @@ class Outputs:
         if self.layout == "csv":
             return csv_text(columns_of(readable, classes, self.by_time)).encode()
         if self.layout == "table":
-            width = shutil.get_terminal_size((80, 24)).columns
-            return _joined(table_lines(readable, self.top_k or _SHOWN_CLASSES, width))
+            return _joined(table_lines(readable, self.top_k or _SHOWN_CLASSES, terminal_width()))
         if self.layout == "rttm":
             identifiers = {recording.name: _readable(recording.identifier) for recording in recordings}
             return _joined(line for row in rows for line in rttm_lines(row, identifiers[row["file"]]))

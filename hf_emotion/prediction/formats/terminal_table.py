@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ _MOST_SEGMENTS = 12  # per recording
 _ORDINALS = ("emotion", "2nd", "3rd")
 
 
-def table_lines(rows: Sequence[dict[str, Any]], top_k: int = 3, width: int = 80) -> Iterator[str]:
+def table_lines(rows: Sequence[dict[str, Any]], top_k: int = 3, width: int | None = None) -> Iterator[str]:
     """
     Lines of a table with name, duration, the best classes with their scores, and dimensions.
 
@@ -24,7 +25,7 @@ def table_lines(rows: Sequence[dict[str, Any]], top_k: int = 3, width: int = 80)
     Args:
         rows (`Sequence[dict]`): Results of recordings.
         top_k (`int`, *optional*, defaults to 3): Most classes to show.
-        width (`int`, *optional*, defaults to 80): Columns of the terminal.
+        width (`int`, *optional*): Columns of the terminal; by default, nothing is shortened.
     """
     table = [_headers(rows, top_k)]
     for row in rows:
@@ -33,7 +34,7 @@ def table_lines(rows: Sequence[dict[str, Any]], top_k: int = 3, width: int = 80)
             table.append([name, clock(result["duration"]), *_scores(result, table[0]), *_ratings(result, table[0])])
             table += [[*cells, *[""] * (len(table[0]) - len(cells))] for cells in _segment_cells(result)]
     if len(table) > 1:
-        yield from _aligned(table, width)
+        yield from _aligned(table, math.inf if width is None else width)
 
 
 def clock(seconds: float) -> str:
@@ -110,7 +111,7 @@ def _segment_cells(result: dict[str, Any]) -> Iterator[list[str]]:
         yield [f"  and {len(found) - _MOST_SEGMENTS:,} more"]
 
 
-def _aligned(table: list[list[str]], width: int) -> Iterator[str]:
+def _aligned(table: list[list[str]], width: float) -> Iterator[str]:
     table = [list(row) for row in table]
     places = [column for column, header in enumerate(table[0]) if _is_place(header)]
     for column in places:
@@ -119,7 +120,7 @@ def _aligned(table: list[list[str]], width: int) -> Iterator[str]:
         for row in table:
             del row[places[-1]]
         places.pop()
-    name_width = max(_NARROWEST_NAME, _widths(table)[0] - max(0, _width(table) - width))
+    name_width = max(_NARROWEST_NAME, _widths(table)[0] - int(max(0, _width(table) - width)))
     for row in table:
         row[0] = _without_beginning(row[0], name_width)
     to_the_right = [column for column in range(1, len(table[0])) if column not in places]

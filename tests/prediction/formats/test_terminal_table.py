@@ -40,6 +40,13 @@ def test_no_line_is_wider_than_the_terminal(width, dimensions, top_k):
     assert all("0.50" in line for line in lines[1:]) == bool(dimensions)
 
 
+def test_paths_and_classes_are_whole_where_the_width_is_not_limited():
+    name = f"{'x' * 300}.wav"
+    header, line = table_lines([result(file=name, dimensions={"arousal": 0.5})], top_k=4)
+    assert line.startswith(f"{name}  ")
+    assert "neutral 0.02" in line
+
+
 def test_many_segments_are_counted_instead_of_shown():
     segments = [{"start": float(s), "end": s + 1.0, "label": "joy", "score": 0.5} for s in range(50)]
     lines = list(table_lines([result(file="a.wav", segments=segments)]))

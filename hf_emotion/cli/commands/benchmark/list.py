@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +12,7 @@ import typer
 from hf_emotion.benchmark.protocol import load_protocol, protocol_files
 from hf_emotion.benchmark.training.protocol import TrainingProtocol
 from hf_emotion.cli.tables import print_table
+from hf_emotion.terminal import terminal_width
 
 
 _HEADER = ("protocol", "trains", "systems", "settings", "seeds", "cells")
@@ -41,11 +41,10 @@ def list_all(
     if output_format == "json":
         print(json.dumps(_summary(path) | {"systems": dict(systems), "settings": dict(settings)}, indent=2))
         return
-    width = max(40, shutil.get_terminal_size((80, 24)).columns)
     print(_header(path))
     for title, rows in (("system", systems), ("setting", settings)):
         print()
-        print_table((title, ""), rows, width, keep=(title,))
+        print_table((title, ""), rows, terminal_width(), keep=(title,))
 
 
 def _summary(path: Path) -> dict[str, Any]:

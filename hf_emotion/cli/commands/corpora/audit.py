@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +10,7 @@ import typer
 
 from hf_emotion.cli.progress_bars import progress_bars_on_terminals_only
 from hf_emotion.cli.tables import print_table
+from hf_emotion.terminal import terminal_width
 
 
 if TYPE_CHECKING:
@@ -86,11 +85,10 @@ def _print(result: CorpusAudit) -> None:
     print(f"{result.full_name}: {len(result.measurements):,} files{band}")
     for layout, count in result.formats.items():
         print(f"  {count:,} x {layout}")
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if groups := finding_groups(result):
         print()
         rows = [line for group in groups for line in _lines(group)]
-        print_table(("severity", "finding", "utts.", "what was found"), rows, width=width)
+        print_table(("severity", "finding", "utts.", "what was found"), rows, width=terminal_width())
     print()
     print_table(
         ("part", "utts.", "spk.", "hours", "median s", "labels"),
@@ -105,7 +103,7 @@ def _print(result: CorpusAudit) -> None:
             )
             for part, summary in result.parts.items()
         ],
-        width=width,
+        width=terminal_width(),
     )
 
 

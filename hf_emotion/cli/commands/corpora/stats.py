@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +12,7 @@ import typer
 
 from hf_emotion.cli.progress_bars import progress_bars_on_terminals_only
 from hf_emotion.cli.tables import print_table
+from hf_emotion.terminal import terminal_width
 
 
 if TYPE_CHECKING:
@@ -53,7 +52,6 @@ def stats(
 
 
 def _print(statistics: CorporaStatistics) -> None:
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     tables: list[tuple[str, Mapping[str, SpeechStatistics]]] = [("corpus", statistics.corpora)]
     if len(statistics.corpora) > 1:
         tables += [("language", statistics.languages), ("", {"all": statistics.total})]
@@ -70,7 +68,7 @@ def _print(statistics: CorporaStatistics) -> None:
             )
             for name, found in table.items()
         ]
-        print_table((what, "utts.", "spk.", "hours", "mean s", "median s", "labels"), rows, width=width)
+        print_table((what, "utts.", "spk.", "hours", "mean s", "median s", "labels"), rows, width=terminal_width())
         print()
     counts = statistics.total.durations
     print_table(
