@@ -21,7 +21,7 @@ LAYERS = {
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("cards", "corpus_reports", "evaluation")), 3),
     "dataset_scripts": 3,
     **dict.fromkeys((f"hf_emotion.{part}" for part in ("data", "losses", "metrics", "models")), 2),
-    **dict.fromkeys((f"hf_emotion.{name}" for name in ("atomic_files", "emotions", "suggestions", "terminal")), 1),
+    **dict.fromkeys((f"hf_emotion.{part}" for part in ("atomic_files", "emotions", "suggestions", "terminal")), 1),
     "hf_emotion.pipelines": 1,
 }
 

@@ -16,6 +16,7 @@ from transformers.feature_extraction_sequence_utils import SequenceFeatureExtrac
 from transformers.utils import CONFIG_NAME
 
 from .exhubert import ExHubertForSequenceClassification
+from .hub_revision import resolve_revision
 from .input_masks import request_mask
 from .published import LAYOUTS
 from .published.checkpoint_files import check_source, read_checked, read_json
@@ -160,8 +161,9 @@ def load_published(
     Returns:
         [`LoadedModel`]: Model, feature extractor, layout, notes.
     """
-    given = {"revision": revision, "token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
-    hub: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    access = {"token": token, "cache_dir": cache_dir, "local_files_only": local_files_only}
+    hub: dict[str, Any] = {name: value for name, value in access.items() if value is not None}
+    hub["revision"] = resolve_revision(source, revision, **hub)
     check_source(source, **hub)
     config = {} if Path(source).is_file() else read_json(source, CONFIG_NAME, **hub) or {}
     if config.get("model_type") in _OURS:

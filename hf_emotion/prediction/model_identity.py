@@ -6,8 +6,9 @@ import hashlib
 import json
 from pathlib import Path
 
-import huggingface_hub
-from huggingface_hub.errors import EntryNotFoundError, HFValidationError, RepositoryNotFoundError
+from huggingface_hub import ResolvedRevision
+
+from ..models.hub_revision import resolve_revision
 
 
 _DECISIVE_SUFFIXES = {".bin", ".data", ".json", ".onnx", ".py", ".pt", ".safetensors"}
@@ -29,16 +30,14 @@ def model_identity(source: str, revision: str | None = None) -> str:
     Returns:
         `str`: A digest of the files of a folder (of an ensemble, those of its members as well); the id and the commit
         of a model on the Hub. The source itself if there is no such model, which loading it explains.
+
+    Raises:
+        FileNotFoundError: There is no such folder, and the Hub cannot be asked.
     """
     folder = Path(source)
     if not folder.is_dir():
-        for name in ("config.json", _ENSEMBLE_FILE):
-            try:
-                downloaded = huggingface_hub.hf_hub_download(source, name, revision=revision)
-            except (EntryNotFoundError, HFValidationError, RepositoryNotFoundError):
-                continue
-            return f"{source}@{Path(downloaded).parent.name}"
-        return source
+        resolved = resolve_revision(source, revision)
+        return f"{source}@{resolved.resolved}" if isinstance(resolved, ResolvedRevision) else source
     digest = hashlib.sha256()
     for path in _decisive_files(folder):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())

@@ -145,10 +145,7 @@ def load_checkpoint(source: str | os.PathLike, **hub_kwargs) -> dict[str, torch.
         path = _file(source, whole_name, **hub_kwargs)
         if path is not None:
             return _read_weights(path)
-    offline = "" if Path(source).is_dir() else " It is no folder here; if it is on the Hub, check id and connection."
-    raise OSError(
-        f"{source} has no weights: looked for {SAFE_WEIGHTS_NAME} and {WEIGHTS_NAME}, whole and in shards.{offline}"
-    )
+    raise OSError(f"{source} has no weights: looked for {SAFE_WEIGHTS_NAME} and {WEIGHTS_NAME}, whole and in shards.")
 
 
 def _file(source: str | os.PathLike, name: str, **hub_kwargs) -> str | None:

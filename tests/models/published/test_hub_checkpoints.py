@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.hub_double import HubDouble
+from tests.hub_double import Fault, HubDouble
 
 from .checkpoint_case import save_checkpoint
 from .test_stock import CONFIGS, _checkpoint
@@ -60,4 +60,31 @@ def test_private_model_needs_a_token(pushed):
 
 def test_model_that_is_not_on_this_machine_is_said_offline(pushed):
     hub, _ = pushed
-    assert hub.run(LOAD, '{"local_files_only": true}', home="empty").startswith("OSError: user/ser has no weights")
+    assert hub.run(LOAD, '{"local_files_only": true}', home="empty") == (
+        "FileNotFoundError: There is no folder user/ser. If it is a repository on the Hub, no download was allowed, and "
+        "it was not downloaded before. Check the path, or the connection."
+    )
+
+
+def test_model_that_was_loaded_once_needs_no_connection_later(pushed):
+    hub, _ = pushed
+    loaded = hub.run(LOAD, "{}", home="traveller")
+    hub.faults += [Fault("", method, status=503, count=999) for method in ("HEAD", "GET")]
+    try:
+        assert hub.run(LOAD, "{}", home="traveller") == loaded
+        never_loaded = hub.run(LOAD, "{}", home="other")
+    finally:
+        hub.faults.clear()
+    assert never_loaded.startswith("FileNotFoundError: There is no folder user/ser. If it is a repository on the Hub, ")
+    assert "the Hub cannot be asked (Server error '503" in never_loaded
+
+
+def test_all_files_are_of_the_commit_that_was_resolved_at_first(pushed):
+    hub, first = pushed
+    hub.run(LOAD, f'{{"revision": "{first}"}}', home="reader")
+    hub.log.clear()
+    hub.run(LOAD, f'{{"revision": "{first}"}}', home="reader")
+    assert hub.log == []  # all is known of a commit
+    hub.run(LOAD, "{}", home="reader")
+    newest = hub.repository("user/ser", "models").commit_id("main")
+    assert {request.path.split("/")[4] for request in hub.requests("HEAD", "/resolve/")} == {newest}
