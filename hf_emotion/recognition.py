@@ -1,4 +1,4 @@
-"""Load whatever recognises emotions: a trained or published model, an ensemble, or an export to ONNX."""
+"""Load whatever recognises emotions: a trained or published model, an adapter, an ensemble, or an export to ONNX."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from huggingface_hub import snapshot_download
+from transformers import AutoFeatureExtractor, PreTrainedModel
+from transformers.feature_extraction_sequence_utils import SequenceFeatureExtractor
+from transformers.utils import ADAPTER_CONFIG_NAME, FEATURE_EXTRACTOR_NAME
 from transformers.utils.hub import cached_file
 
+from .adapters import load_adapted_classifier
 from .cards.model_card_text import is_hub_id
 from .ensembles.weights import combine
 from .export.export_record import INT8_FILE, MODEL_FILE, RECORD_FILE
+from .models.hub_revision import resolve_revision
 from .models.loading import load_model_and_extractor
+from .pipelines.conditions import check_gender_model, conditions_of, not_conditioned
 from .pipelines.pipeline_speech_emotion import SpeechEmotionPipeline
 from .pipelines.recognizer import RecognizerOutput, SpeechEmotionRecognizer
 from .pipelines.scoring import Scorer
@@ -38,14 +44,24 @@ class EnsembleRecognizer(SpeechEmotionRecognizer):
             were trained with, since the weights belong to tables of predictions that hold these.
         weights (`Sequence[float]`): Weight of each member.
         method (`str`, *optional*, defaults to `"weighted"`): `"vote"` for a majority vote, else a weighted sum.
+        gender_model ([`SpeechEmotionRecognizer`], *optional*):
+            What members that are conditioned on the speaker's gender get it from, where it is not given: a classifier
+            with the classes `female` and `male`. It is asked once for all of them.
 
     Raises:
-        ValueError: Numbers, classes or sampling rates of the members do not fit.
+        ValueError: Numbers, classes or sampling rates of the members do not fit, or none has a use for the gender.
     """
 
     can_pad = True  # each member makes batches of its own
 
-    def __init__(self, members: Sequence[SpeechEmotionRecognizer], weights: Sequence[float], method: str = "weighted"):
+    def __init__(
+        self,
+        members: Sequence[SpeechEmotionRecognizer],
+        weights: Sequence[float],
+        method: str = "weighted",
+        *,
+        gender_model: SpeechEmotionRecognizer | None = None,
+    ):
         if not members or len(members) != len(weights):
             raise ValueError(f"An ensemble needs a weight for each member, got {len(members)} and {len(weights)}.")
         self.members, self.weights, self.method = list(members), np.asarray(weights, dtype=np.float64), method
@@ -64,12 +80,23 @@ class EnsembleRecognizer(SpeechEmotionRecognizer):
         limits = [member.max_seconds for member in members if member.max_seconds is not None]
         self.max_seconds = min(limits, default=None)
         self._orders = [[member.classes.index(name) for name in self.classes] for member in members]
+        self.conditioned_on = _conditions_of_members(members)
+        if gender_model is not None:
+            check_gender_model(gender_model, self)
+        self.gender_model = gender_model
 
     def forward(self, waveforms: list[np.ndarray], wants_embeddings: bool = False) -> RecognizerOutput:
-        """Run all members on one batch, see [`SpeechEmotionRecognizer.forward`]."""
+        """Run all members on one batch, see [`SpeechEmotionRecognizer.forward`]. Genders are unknown."""
+        return self._forward_conditioned(waveforms, [None] * len(waveforms), wants_embeddings)
+
+    def _forward_conditioned(
+        self, waveforms: list[np.ndarray], conditions: list[Any], wants_embeddings: bool
+    ) -> RecognizerOutput:
         if wants_embeddings:
             raise ValueError("An ensemble has no embedding: leave out return_embeddings, or ask one of its members.")
-        outputs = [member.unchecked_outputs(waveforms, len(waveforms)) for member in self.members]
+        outputs = [
+            member.unchecked_outputs(waveforms, len(waveforms), conditions=conditions) for member in self.members
+        ]
         probabilities = np.array(
             [
                 Scorer(member.classes).scores(output.logits)[:, order]  # type: ignore[index]
@@ -98,14 +125,16 @@ def load_recognizer(
     trust_remote_code: bool = False,
     device: int | str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
+    gender_model: str | Path | SpeechEmotionRecognizer | None = None,
 ) -> SpeechEmotionPipeline | EnsembleRecognizer | OnnxSpeechEmotion:
     """
     Load whatever recognises emotions.
 
     Args:
         source (`str` or `pathlib.Path`):
-            Folder of a trained or published model, of an ensemble, or of an export to ONNX (of which the file in full
-            precision is taken, if there are both); or the id of a repository with one of these on the Hub.
+            Folder of a trained or published model, of an adapter (which is merged), of an ensemble, or of an export
+            to ONNX (of which the file in full precision is taken, if there are both); or the id of a repository with
+            one of these on the Hub.
         revision (`str`, *optional*): Branch, tag or commit on the Hub.
         trust_remote_code (`bool`, *optional*, defaults to `False`): Whether code from the repository may run. Read it
             first.
@@ -113,6 +142,10 @@ def load_recognizer(
             the CPU. An export runs on the CPU.
         dtype (`str` or `torch.dtype`, *optional*): Precision to run models in, such as `"bfloat16"`; by default that
             of their weights. Results are in float32.
+        gender_model (`str`, `pathlib.Path` or [`SpeechEmotionRecognizer`], *optional*):
+            For a model that is conditioned on the speaker's gender, or an ensemble with such members: a classifier
+            with the classes `female` and `male`, which is asked where the gender is not given. A folder or an id is
+            loaded like `source`, onto the same device, in the precision of its weights.
 
     Returns:
         [`SpeechEmotionPipeline`], [`EnsembleRecognizer`] or [`~hf_emotion.export.onnx_recognizer.OnnxSpeechEmotion`]:
@@ -120,22 +153,37 @@ def load_recognizer(
 
     Raises:
         FileNotFoundError: The folder does not exist or holds no model.
-        ValueError: Weights are missing, members do not fit together, or an export is asked for another precision.
+        ValueError: Weights are missing, members do not fit together, an export is asked for another precision, or
+            nothing in the source has a use for the gender.
     """
+    revision = resolve_revision(source, revision)
     folder = _local_folder(source, revision)
     precision = None if dtype is None else _precision(dtype)
     if (folder / ENSEMBLE_FILE).is_file():
-        return load_ensemble(folder, trust_remote_code=trust_remote_code, device=device, dtype=precision)
+        return load_ensemble(
+            folder, trust_remote_code=trust_remote_code, device=device, dtype=precision, gender_model=gender_model
+        )
     if exports := [name for name in (MODEL_FILE, INT8_FILE) if (folder / name).is_file()]:
         if precision is not None:
             raise ValueError(f"{source} is an export, whose precision is fixed. Leave out dtype, or export it again.")
+        if gender_model is not None:
+            raise ValueError(
+                f"{source} is an export, which hears the audio alone: where its model uses the gender, the export "
+                "fixes it as unknown. Leave out gender_model, or load the model that was exported."
+            )
         from .export.onnx_recognizer import OnnxSpeechEmotion
 
         return OnnxSpeechEmotion.from_pretrained(folder, exports[0])
-    model, extractor = load_model_and_extractor(
-        source, revision=revision, dtype=precision, trust_remote_code=trust_remote_code
-    )
-    return SpeechEmotionPipeline(model, extractor, device=device)
+    if (folder / ADAPTER_CONFIG_NAME).is_file():
+        model, extractor = _merged_adapter(folder, precision)
+    else:
+        model, extractor = load_model_and_extractor(
+            source, revision=revision, dtype=precision, trust_remote_code=trust_remote_code
+        )
+    if gender_model is not None and "gender" not in conditions_of(model.config):
+        raise not_conditioned("gender_model")
+    gender_recognizer = _gender_recognizer(gender_model, trust_remote_code, device)
+    return SpeechEmotionPipeline(model, extractor, device=device, gender_model=gender_recognizer)
 
 
 def load_ensemble(
@@ -144,12 +192,14 @@ def load_ensemble(
     trust_remote_code: bool = False,
     device: int | str | torch.device | None = None,
     dtype: torch.dtype | None = None,
+    gender_model: str | Path | SpeechEmotionRecognizer | None = None,
 ) -> EnsembleRecognizer:
     """Load the members of an ensemble that have a weight, and their weights; see [`load_recognizer`].
 
     Raises:
         FileNotFoundError: The folder holds no ensemble, or a member's model is not where it was.
-        ValueError: A member was given as predictions, without a model.
+        ValueError: A member was given as predictions, without a model; or there is a `gender_model`, and none of them
+            has a use for the gender.
     """
     folder = Path(folder)
     if not (folder / ENSEMBLE_FILE).is_file():
@@ -160,13 +210,42 @@ def load_ensemble(
         load_recognizer(member_folder(folder, entry), trust_remote_code=trust_remote_code, device=device, dtype=dtype)
         for entry in used
     ]
-    return EnsembleRecognizer(members, [member["weight"] for member in used], record["method"])
+    if gender_model is not None and "gender" not in _conditions_of_members(members):
+        raise not_conditioned("gender_model", f"No member of {folder} is")
+    gender_recognizer = _gender_recognizer(gender_model, trust_remote_code, device)
+    weights = [member["weight"] for member in used]
+    return EnsembleRecognizer(members, weights, record["method"], gender_model=gender_recognizer)
+
+
+def _conditions_of_members(members: Sequence[SpeechEmotionRecognizer]) -> tuple[str, ...]:
+    return tuple(sorted({name for member in members for name in member.conditioned_on}))
+
+
+def _gender_recognizer(
+    gender_model: str | Path | SpeechEmotionRecognizer | None,
+    trust_remote_code: bool,
+    device: int | str | torch.device | None,
+) -> SpeechEmotionRecognizer | None:
+    if gender_model is None or isinstance(gender_model, SpeechEmotionRecognizer):
+        return gender_model
+    return load_recognizer(gender_model, trust_remote_code=trust_remote_code, device=device)
+
+
+def _merged_adapter(folder: Path, dtype: torch.dtype | None) -> tuple[PreTrainedModel, SequenceFeatureExtractor]:
+    """A classifier with its adapter merged in, and the extractor that lies beside the adapter or its encoder."""
+    adapted = load_adapted_classifier(folder)
+    config = adapted.active_peft_config
+    place = {"pretrained_model_name_or_path": folder}
+    if not (folder / FEATURE_EXTRACTOR_NAME).is_file():
+        place = {"pretrained_model_name_or_path": config.base_model_name_or_path, "revision": config.revision}
+    model: Any = adapted.merge_and_unload()
+    return model.to(dtype), AutoFeatureExtractor.from_pretrained(**place)
 
 
 def _local_folder(source: str | Path, revision: str | None) -> Path:
-    """The source itself, or where an ensemble or an export on the Hub was downloaded to."""
+    """The source itself, or where an ensemble, an export or an adapter on the Hub was downloaded to."""
     if is_hub_id(str(source)):
-        for file in (ENSEMBLE_FILE, RECORD_FILE):
+        for file in (ENSEMBLE_FILE, RECORD_FILE, ADAPTER_CONFIG_NAME):
             if cached_file(source, file, revision=revision, _raise_exceptions_for_missing_entries=False) is not None:
                 return Path(snapshot_download(str(source), revision=revision))
     return Path(source)

@@ -10,10 +10,12 @@ import soundfile
 import torch
 from transformers import AutoFeatureExtractor, HubertConfig, HubertForSequenceClassification, Wav2Vec2FeatureExtractor
 
+from hf_emotion.adapters import add_adapter
 from hf_emotion.models.exhubert import ExHubertForSequenceClassification
 from hf_emotion.pipelines import SpeechEmotionPipeline
 from hf_emotion.recognition import EnsembleRecognizer, load_recognizer
 from tests.cli.conftest import CLASSES, save_classifier
+from tests.conditioned_models import save_conditioned, save_gender_model
 from tests.models.speech_emotion.tiny_encoders import tiny_model
 
 
@@ -104,6 +106,20 @@ def test_a_vote_counts_heads(models, tmp_path):
             assert score == pytest.approx(votes.count(label) / 3, abs=1e-3)
 
 
+@pytest.mark.parametrize("dtype", [None, "bfloat16"])
+def test_an_adapter_answers_as_the_model_that_it_is_merged_into(dtype, models, tmp_path):
+    adapted = add_adapter(ExHubertForSequenceClassification.from_pretrained(models / "first"), "lora", r=2)
+    torch.nn.init.normal_(next(value for name, value in adapted.named_parameters() if "lora_B" in name))
+    adapted.save_pretrained(tmp_path / "adapter")  # without an extractor: that of the encoder counts
+    adapted.merge_and_unload().save_pretrained(tmp_path / "merged")
+    AutoFeatureExtractor.from_pretrained(models / "first").save_pretrained(tmp_path / "merged")
+    recognise = load_recognizer(tmp_path / "adapter", dtype=dtype)
+    assert recognise.model.dtype == getattr(torch, dtype or "float32")
+    found = as_dict(recognise(clips()[1]))
+    assert found == pytest.approx(alone(tmp_path / "merged", clips()[1]), abs=1e-5 if dtype is None else 0.1)
+    assert found != pytest.approx(alone(models / "first", clips()[1]), abs=1e-3)
+
+
 def test_one_model_answers_as_alone(models):
     recognise = load_recognizer(models / "first")
     assert isinstance(recognise, SpeechEmotionPipeline)
@@ -163,6 +179,72 @@ class TestEnsembles:
         before = as_dict(EnsembleRecognizer(members, [0.5, 0.5])(clips()[1]))
         members[1].activation = "sigmoid"
         assert as_dict(EnsembleRecognizer(members, [0.5, 0.5])(clips()[1])) == before
+
+
+class TestGender:
+    GENDERS = ("female", None, "male", "male", None)
+
+    @pytest.fixture(scope="class")
+    def conditioned(self, models):
+        """A conditioned member, what tells the gender, and an ensemble of the former with one that does not use it."""
+        save_conditioned(models / "conditioned", CLASSES)
+        save_gender_model(models / "gender")
+        write_ensemble(models / "both", models, {"first": 0.5, "conditioned": 0.5})
+        return models
+
+    @staticmethod
+    def of_both(folder, gender):
+        """Mean of what the members say by themselves, of which one alone is told the gender."""
+        first = map(as_dict, load_recognizer(folder / "first")(clips()))
+        second = map(as_dict, load_recognizer(folder / "conditioned")(clips(), gender=gender))
+        return [{name: (a[name] + b[name]) / 2 for name in a} for a, b in zip(first, second, strict=True)]
+
+    @pytest.mark.parametrize("gender", [None, "female", GENDERS])
+    def test_reaches_the_members_that_use_it(self, gender, conditioned):
+        recognise = load_recognizer(conditioned / "both")
+        assert recognise.conditioned_on == ("gender",)
+        found = recognise(clips(), gender=gender, batch_size=3)
+        for result, expected in zip(found, self.of_both(conditioned, gender), strict=True):
+            assert as_dict(result) == pytest.approx(expected, abs=1e-5)
+
+    @pytest.mark.parametrize("name", ["both", "conditioned"])
+    def test_is_estimated_by_a_model_that_is_named_or_passed(self, name, conditioned):
+        gender_model = load_recognizer(conditioned / "gender", device="cpu")
+        heard = [result["label"] for result in gender_model(clips())]
+        known = [gender or estimate for gender, estimate in zip(self.GENDERS, heard, strict=True)]
+        assert (known[1], known[4]) == ("female", "male")  # or the test would show less
+        expected = load_recognizer(conditioned / name)(clips(), gender=known)
+        for given in (conditioned / "gender", str(conditioned / "gender"), gender_model):
+            recognise = load_recognizer(conditioned / name, device="cpu", gender_model=given)
+            assert recognise.gender_model.device == torch.device("cpu")
+            for result, other in zip(recognise(clips(), gender=self.GENDERS), expected, strict=True):
+                assert as_dict(result) == pytest.approx(as_dict(other), abs=1e-5)
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("first", "The model is not conditioned on the gender: leave out gender_model"),
+            ("neither", "No member of .*neither is conditioned on the gender: leave out gender_model"),
+        ],
+    )
+    def test_is_not_estimated_for_those_who_do_not_use_it(self, name, message, conditioned):
+        if name == "neither" and not (conditioned / name).exists():
+            write_ensemble(conditioned / name, conditioned, {"first": 0.5, "second": 0.5})
+        for gender_model in ("/no/such/folder", load_recognizer(conditioned / "gender")):  # which is not looked for
+            with pytest.raises(ValueError, match=message):
+                load_recognizer(conditioned / name, gender_model=gender_model)
+        with pytest.raises(ValueError, match="not conditioned on the gender: leave out gender"):
+            load_recognizer(conditioned / name)(clips(), gender="male")
+
+    def test_is_unknown_to_an_export_for_good(self, tmp_path):
+        (tmp_path / "model.onnx").touch()
+        with pytest.raises(ValueError, match="an export, which hears the audio alone.* fixes it as unknown"):
+            load_recognizer(tmp_path, gender_model="/no/such/folder")
+
+    def test_members_that_use_it_are_needed_for_a_gender_model(self, conditioned):
+        members = [load_recognizer(conditioned / name) for name in ("first", "second")]
+        with pytest.raises(ValueError, match="not conditioned on the gender: leave out gender_model"):
+            EnsembleRecognizer(members, [0.5, 0.5], gender_model=load_recognizer(conditioned / "gender"))
 
 
 class TestLoading:

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import torch
 from transformers import AutoModelForAudioClassification, Pipeline, PreTrainedModel
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from .clip_reading import is_clip_list, is_clip_stream
+from .conditions import check_gender_model, conditions_of
 from .model_inputs import GENDER_IDS, batch_features, is_padding_free, max_seconds, minimum_samples
 from .onednn_linear import fastest_linear
 from .recognition_options import RecognitionOptions
@@ -104,7 +103,12 @@ class SpeechEmotionPipeline(SpeechEmotionRecognizer, _Pipeline):
         if self.device.type == "cpu":
             self.max_batch_samples = _CPU_BATCH_SECONDS * self.sampling_rate
         self._scorer(RecognitionOptions(**self._option_defaults))  # refuses bad defaults
-        self._gender_recognizer = self._recognizer_of_gender(gender_model)
+        self.conditioned_on = conditions_of(config)
+        if isinstance(gender_model, PreTrainedModel):
+            gender_model = SpeechEmotionPipeline(gender_model, self.feature_extractor, device=self.device)
+        if gender_model is not None:
+            check_gender_model(gender_model, self)
+        self.gender_model = gender_model
 
     def __call__(self, inputs: Any, *, gender: str | Sequence[str | None] | None = None, **options: Any) -> Any:
         """
@@ -112,9 +116,7 @@ class SpeechEmotionPipeline(SpeechEmotionRecognizer, _Pipeline):
 
         Args:
             inputs (`Any`): See [`SpeechEmotionRecognizer.__call__`].
-            gender (`str` or `Sequence[str]`, *optional*):
-                For a model that is conditioned on it: `"female"`, `"male"` or `None` for unknown, of all inputs, or
-                one for each input. Where it is unknown, the `gender_model` is asked, if there is one.
+            gender (`str` or `Sequence[str]`, *optional*): See [`SpeechEmotionRecognizer.__call__`].
             options: See [`SpeechEmotionRecognizer.__call__`].
 
         Returns:
@@ -125,20 +127,18 @@ class SpeechEmotionPipeline(SpeechEmotionRecognizer, _Pipeline):
             `ValueError`: If an option cannot work, or see [`SpeechEmotionRecognizer.__call__`].
         """
         _, given, _ = self._sanitize_parameters(**options)
-        return self._recognise(
-            inputs, RecognitionOptions(**{**self._option_defaults, **given}), self._conditions(inputs, gender)
-        )
+        return self._recognise(inputs, RecognitionOptions(**{**self._option_defaults, **given}), gender)
 
     def forward(self, waveforms: list[np.ndarray], wants_embeddings: bool = False) -> RecognizerOutput:
-        """Run the model on one batch, see [`SpeechEmotionRecognizer.forward`]. Genders are unknown or estimated."""
+        """Run the model on one batch, see [`SpeechEmotionRecognizer.forward`]. Genders are unknown."""
         return self._forward_conditioned(waveforms, [None] * len(waveforms), wants_embeddings)
 
     def _forward_conditioned(
         self, waveforms: list[np.ndarray], conditions: list[Any], wants_embeddings: bool
     ) -> RecognizerOutput:
         inputs = self.preprocess(waveforms)
-        if self._is_gender_conditioned:
-            inputs["gender"] = self._gender_ids(waveforms, conditions)
+        if "gender" in self.conditioned_on:
+            inputs["gender"] = torch.tensor([GENDER_IDS.get(str(gender), _UNKNOWN_GENDER) for gender in conditions])
         fastest = fastest_linear(self.device, self.model)
         with self.device_placement(), self.get_inference_context()(), fastest:
             outputs = self._forward(self._ensure_tensor_on_device(inputs, self.device), wants_embeddings)
@@ -192,10 +192,6 @@ class SpeechEmotionPipeline(SpeechEmotionRecognizer, _Pipeline):
                 )
         return {}, options, {}
 
-    @property
-    def _is_gender_conditioned(self) -> bool:
-        return bool(getattr(self.model.config, "gender_embedding_size", 0))
-
     def _last_layer(self) -> torch.nn.Module:
         layer = getattr(self.model, "classifier", None)
         if layer is None:
@@ -204,51 +200,6 @@ class SpeechEmotionPipeline(SpeechEmotionRecognizer, _Pipeline):
                 "return_embeddings."
             )
         return layer
-
-    def _conditions(self, inputs: Any, gender: Any) -> Iterable[str | None]:
-        """The known gender of each input."""
-        if gender is None:
-            return itertools.repeat(None)
-        if not self._is_gender_conditioned:
-            raise ValueError(f"{type(self.model).__name__} is not conditioned on the gender: leave out gender.")
-        if isinstance(gender, str):
-            return itertools.repeat(_checked_gender(gender))
-        genders = [_checked_gender(value) for value in gender]
-        is_list = is_clip_list(inputs)
-        if is_list and len(genders) != len(inputs):
-            raise ValueError(f"gender has {len(genders)} entries for {len(inputs)} inputs. Pass one for each.")
-        if not is_list and not is_clip_stream(inputs):
-            raise ValueError("gender is a list, but there is one input. Pass 'female', 'male' or None.")
-        return _one_for_each(genders)
-
-    def _gender_ids(self, waveforms: list[np.ndarray], genders: list[str | None]) -> torch.Tensor:
-        unknown = [index for index, gender in enumerate(genders) if gender is None]
-        found = list(genders)
-        if unknown and self._gender_recognizer is not None:
-            names = [name.lower() for name in self._gender_recognizer.classes]
-            rows = self._gender_recognizer.probabilities([waveforms[index] for index in unknown], len(unknown))
-            for index, row in zip(unknown, rows, strict=True):
-                found[index] = names[int(np.argmax(row))]
-        return torch.tensor([GENDER_IDS.get(str(gender), _UNKNOWN_GENDER) for gender in found])
-
-    def _recognizer_of_gender(self, gender_model: Any) -> SpeechEmotionRecognizer | None:
-        if gender_model is None:
-            return None
-        if not self._is_gender_conditioned:
-            raise ValueError(f"{type(self.model).__name__} is not conditioned on the gender: leave out gender_model.")
-        if isinstance(gender_model, PreTrainedModel):
-            gender_model = SpeechEmotionPipeline(gender_model, self.feature_extractor, device=self.device)
-        if missing := sorted(set(GENDER_IDS) - {name.lower() for name in gender_model.classes}):
-            raise ValueError(
-                f"The gender_model has the classes {', '.join(gender_model.classes) or 'none'}, but needs "
-                f"{' and '.join(missing)}."
-            )
-        if gender_model.sampling_rate != self.sampling_rate:
-            raise ValueError(
-                f"The gender_model hears {gender_model.sampling_rate} Hz, the model {self.sampling_rate} Hz. Use one "
-                "of the same rate."
-            )
-        return gender_model
 
 
 @contextlib.contextmanager
@@ -269,17 +220,6 @@ def _output_names(config: Any) -> tuple[list[str], list[str]]:
     dimensions = getattr(config, "dimension_names", None) or [f"dimension_{index}" for index in range(num_dimensions)]
     is_regressor = config.problem_type == "regression" or (config.problem_type is None and len(labels) == 1)
     return ([], [*labels, *dimensions]) if is_regressor else (labels, list(dimensions))
-
-
-def _checked_gender(gender: str | None) -> str | None:
-    if gender is not None and gender not in GENDER_IDS:
-        raise ValueError(f"gender={gender!r} is not known. Choose one of {', '.join(GENDER_IDS)}, or None.")
-    return gender
-
-
-def _one_for_each(genders: Sequence[str | None]) -> Iterator[str | None]:
-    yield from genders
-    raise ValueError(f"gender has {len(genders)} entries, but there are more inputs. Pass one for each.")
 
 
 if TASK not in PIPELINE_REGISTRY.supported_tasks:

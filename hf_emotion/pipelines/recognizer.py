@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from .batching import plan_batches
 from .clip_reading import is_clip_list, is_clip_stream
+from .conditions import known_genders, not_conditioned, with_estimates
 from .recognition_options import RecognitionOptions, check_count
 from .recognition_queue import RecognitionQueue, not_finite
 from .scoring import Scorer
@@ -64,6 +66,9 @@ class SpeechEmotionRecognizer(abc.ABC):
             with smaller batches than asked for. A batch has at least one clip.
         activation (`str`): What makes scores of logits: `"softmax"`, or `"sigmoid"` for models with several labels per
             clip. `"softmax"` by default.
+        conditioned_on (`tuple[str, ...]`): What the network uses beside the audio: `"gender"`, `"text"`, both, or
+            nothing, as by default.
+        gender_model ([`SpeechEmotionRecognizer`], *optional*): What is asked for genders that nobody gives.
 
     Example:
 
@@ -93,6 +98,8 @@ class SpeechEmotionRecognizer(abc.ABC):
     can_pad: bool = False
     max_batch_samples: int | None = None
     activation: str = "softmax"
+    conditioned_on: tuple[str, ...] = ()
+    gender_model: SpeechEmotionRecognizer | None = None
 
     @abc.abstractmethod
     def forward(self, waveforms: list[np.ndarray], wants_embeddings: bool = False) -> RecognizerOutput:
@@ -122,6 +129,7 @@ class SpeechEmotionRecognizer(abc.ABC):
         channels: str = "mix",
         return_embeddings: bool = False,
         on_error: str = "raise",
+        gender: str | Sequence[str | None] | None = None,
     ) -> Any:
         """
         Recognise the emotion of a clip, of a list of clips, or of a generator of clips.
@@ -149,6 +157,9 @@ class SpeechEmotionRecognizer(abc.ABC):
                 Return the input of the last layer; of windows, their mean.
             on_error (`str`, *optional*, defaults to `"raise"`):
                 `"return"`: an input that cannot be read gives `{"error": message}` in its place.
+            gender (`str` or `Sequence[str]`, *optional*):
+                For a network that is conditioned on it: `"female"`, `"male"` or `None` for unknown, of all inputs, or
+                one for each input. Where it is unknown, the `gender_model` is asked, if there is one.
 
         Returns:
             `dict` for one input, `list[dict]` for a list or a column, a generator of dicts for a generator, in the
@@ -185,7 +196,7 @@ class SpeechEmotionRecognizer(abc.ABC):
             return_embeddings=return_embeddings,
             on_error=on_error,
         )
-        return self._recognise(inputs, options)
+        return self._recognise(inputs, options, gender)
 
     def stream(
         self,
@@ -320,7 +331,10 @@ class SpeechEmotionRecognizer(abc.ABC):
         """As [`outputs`], with NaN where the network returns it."""
         clips = [_at_least(waveform, self.minimum_samples) for waveform in waveforms]
         known = [None] * len(clips) if conditions is None else conditions
-        batches = self._batches([len(clip) for clip in clips], batch_size)
+        if self.gender_model is not None:
+            known = with_estimates(known, clips, self.gender_model, batch_size)
+        lengths = [len(clip) for clip in clips]
+        batches = plan_batches(lengths, batch_size, can_pad=self.can_pad, max_samples=self.max_batch_samples)
         found = [
             self._forward_conditioned(
                 [clips[index] for index in batch], [known[index] for index in batch], wants_embeddings
@@ -337,22 +351,6 @@ class SpeechEmotionRecognizer(abc.ABC):
         """[`forward`] with what is known of the clips beside the audio, which most networks have no use for."""
         return self.forward(waveforms, wants_embeddings)
 
-    def _batches(self, lengths: Sequence[int], batch_size: int) -> list[list[int]]:
-        """Which clips are heard together; the longest first, so that what does not fit into memory fails at once."""
-        batches: list[list[int]] = []
-        for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
-            if batches and self._fits(lengths[batches[-1][0]], lengths[index], len(batches[-1]), batch_size):
-                batches[-1].append(index)
-            else:
-                batches.append([index])
-        return batches
-
-    def _fits(self, longest: int, length: int, num_clips: int, batch_size: int) -> bool:
-        """Whether a clip joins a batch."""
-        if num_clips >= batch_size or not (self.can_pad or length == longest):
-            return False
-        return self.max_batch_samples is None or (num_clips + 1) * longest <= self.max_batch_samples
-
     def _scorer(self, options: RecognitionOptions) -> Scorer:
         return Scorer(
             self.classes,
@@ -363,7 +361,10 @@ class SpeechEmotionRecognizer(abc.ABC):
             temperature=options.temperature,
         )
 
-    def _recognise(self, inputs: Any, options: RecognitionOptions, conditions: Iterable[Any] | None = None) -> Any:
+    def _recognise(self, inputs: Any, options: RecognitionOptions, gender: str | Sequence[str | None] | None) -> Any:
+        if gender is not None and "gender" not in self.conditioned_on:
+            raise not_conditioned("gender")
+        known = known_genders(inputs, gender)
         plan = plan_windows(
             self.sampling_rate,
             window_seconds=options.window_seconds,
@@ -371,7 +372,6 @@ class SpeechEmotionRecognizer(abc.ABC):
             max_seconds=self.max_seconds,
             minimum_samples=self.minimum_samples,
         )
-        known = itertools.repeat(None) if conditions is None else conditions
         is_stream = is_clip_stream(inputs)
         max_waiting = _look_ahead(options.batch_size) if is_stream else None
         queue = RecognitionQueue(self, options, self._scorer(options), plan, max_waiting)

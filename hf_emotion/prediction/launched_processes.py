@@ -48,15 +48,21 @@ def shared_among_launched(job: Job | None) -> Iterator[Share]:
     state.wait_for_everyone()
 
 
-def predict_launched(job: Job | None, on_file: Callable[[str], Any]) -> None:
+def predict_launched(
+    job: Job | None, on_file: Callable[[str], Any], on_loaded: Callable[[tuple[str, ...]], Any]
+) -> None:
     """
     Predict the share of this process.
 
     Args:
         job ([`Job`], *optional*): That of the main process, `None` in the others.
         on_file (`Callable[[str], Any]`): Called with the name of each recording of this process that is done.
+        on_loaded (`Callable[[tuple[str, ...]], Any]`): Called with what the model uses beside the audio, once it is
+            loaded.
     """
     with shared_among_launched(job) as share:
         if share.recordings:
-            for row in share.predict(share.settings.load()):
+            recognizer = share.settings.load()
+            on_loaded(recognizer.conditioned_on)
+            for row in share.predict(recognizer):
                 on_file(row["file"])

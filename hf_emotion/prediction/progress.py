@@ -45,6 +45,10 @@ class ProgressBar:
         text = f"{self._num_done:,}/{self._num_files:,} files, {speed:.0f} x real time"
         self._bar.set_postfix_str(text, refresh=False)
 
+    def note(self, text: str) -> None:
+        """Write a line to standard error, above the bar."""
+        self._bar.write(text, file=sys.stderr)
+
     def __enter__(self) -> ProgressBar:
         return self
 

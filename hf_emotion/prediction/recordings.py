@@ -15,6 +15,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from ..data.archive import audio_files
+from ..pipelines.conditions import GENDERS
 
 
 # The second line are formats that libsndfile cannot read: they are reported, not passed over in silence.
@@ -47,6 +48,8 @@ class Recording:
             that are written for it, and stands in RTTM.
         num_bytes (`int`, *optional*): Size of the file; `None` for addresses, standard input and missing files.
         modified_ns (`int`, *optional*): When the file was changed, in ns since 1970.
+        gender (`str`, *optional*): That of the speaker in the words of a manifest, see [`gender_of`].
+        row (`int`, *optional*): Row of the manifest that says so, from 1.
     """
 
     name: str
@@ -54,11 +57,29 @@ class Recording:
     identifier: str
     num_bytes: int | None = None
     modified_ns: int | None = None
+    gender: str | None = None
+    row: int | None = None
+
+
+def gender_of(recording: Recording) -> str | None:
+    """
+    The speaker's gender, `None` where it is unknown. Called for models that use it: to others it does not matter what
+    a manifest calls it.
+
+    Raises:
+        ValueError: The manifest has a word for it that models do not know.
+    """
+    if recording.gender is not None and recording.gender not in GENDERS:
+        raise ValueError(
+            f"Row {recording.row} of the manifest with {recording.name} has the gender {recording.gender!r}, which is "
+            f"not known. Write {' or '.join(GENDERS)}, or leave it empty."
+        )
+    return recording.gender
 
 
 def find_recordings(sources: Sequence[str], standard_input: BinaryIO | None = None) -> list[Recording]:
     """
-    Recordings in the order of the sources, each once.
+    Recordings in the order of the sources, each once, with the gender from the first manifest that has one for it.
 
     Args:
         sources (`Sequence[str]`): Any of
@@ -67,7 +88,8 @@ def find_recordings(sources: Sequence[str], standard_input: BinaryIO | None = No
             - a folder: all audio files below it (`AUDIO_SUFFIXES`), hidden ones aside, in the order of paths;
             - a pattern with `*`, `**`, `?` or `[...]`: the audio files that it matches, folders searched as above;
             - an address that starts with `http://` or `https://`;
-            - a manifest, `.csv` or `.jsonl`, whose column `path` names files relative to it;
+            - a manifest, `.csv` or `.jsonl`, whose column `path` names files relative to it, and whose column
+              `gender`, if there is one, says `female`, `male` or nothing;
             - `-`: standard input, either the bytes of one recording, or a list of any of the above, one per line or
               separated by NUL characters (`find -print0`).
         standard_input (`BinaryIO`, *optional*): What `-` reads.
@@ -91,7 +113,9 @@ def find_recordings(sources: Sequence[str], standard_input: BinaryIO | None = No
     """
     found: dict[str, Recording] = {}
     for recording in _expand_all(sources, standard_input):
-        found.setdefault(recording.name, recording)
+        first = found.setdefault(recording.name, recording)
+        if first.gender is None and recording.gender is not None:
+            found[first.name] = replace(first, gender=recording.gender, row=recording.row)
     return _with_unique_identifiers(list(found.values()))
 
 
@@ -177,7 +201,9 @@ def _in_manifest(manifest: Path) -> Iterator[Recording]:
         path = row.get("path") if isinstance(row, dict) else None
         if not path:
             raise ValueError(f"Row {number} of {manifest} has no `path`. A list of recordings needs a column `path`.")
-        yield _file(os.path.join(manifest.parent, path), path)
+        recording = _file(os.path.join(manifest.parent, path), path)
+        gender = str(row.get("gender") or "").strip()
+        yield replace(recording, gender=gender, row=number) if gender else recording
 
 
 def _from_standard_input(content: bytes) -> Iterator[Recording]:

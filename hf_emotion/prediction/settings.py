@@ -30,6 +30,8 @@ class PredictionSettings:
         trust_remote_code (`bool`, *optional*, defaults to `False`): Whether code of the model's repository may run.
         device (`str`, *optional*): Such as `"cpu"` or `"cuda:1"`.
         dtype (`str`, *optional*): Precision of the weights, such as `"float16"`.
+        gender (`str`, *optional*): `"female"` or `"male"`, of all speakers whose gender no manifest says.
+        gender_model (`str`, *optional*): Folder or id of the model that is asked for genders that are not known.
     """
 
     model: str
@@ -44,6 +46,8 @@ class PredictionSettings:
     trust_remote_code: bool = False
     device: str | None = None
     dtype: str | None = None
+    gender: str | None = None
+    gender_model: str | None = None
 
     def load(self) -> SpeechEmotionRecognizer:
         """Load the model. Takes seconds; nothing is drawn on the terminal."""
@@ -58,10 +62,11 @@ class PredictionSettings:
             trust_remote_code=self.trust_remote_code,
             device=self.device,
             dtype=self.dtype,
+            gender_model=self.gender_model,
         )
 
     def call_options(self) -> dict[str, Any]:
-        """Arguments of the recogniser."""
+        """Arguments of the recogniser, those aside that differ from recording to recording."""
         names = ("labels", "temperature", "window_seconds", "hop_seconds", "channels", "return_embeddings")
         options = {name: getattr(self, name) for name in (*names, "batch_size")}
         return options | {"labels": None if self.labels is None else list(self.labels)}
@@ -69,8 +74,10 @@ class PredictionSettings:
     def identity(self) -> dict[str, Any]:
         """What decides the scores: the model itself and the options that are not as usual. JSON can write it."""
         usual = {field.name: field.default for field in fields(self)}
-        deciding = ("labels", "temperature", "window_seconds", "hop_seconds", "channels", "dtype")
+        deciding = ("labels", "temperature", "window_seconds", "hop_seconds", "channels", "dtype", "gender")
         unusual = {name: getattr(self, name) for name in deciding if getattr(self, name) != usual[name]}
         if self.labels is not None:
             unusual["labels"] = sorted(self.labels)
+        if self.gender_model is not None:
+            unusual["gender_model"] = model_identity(self.gender_model)
         return {"model": model_identity(self.model, self.revision), "options": unusual}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -17,7 +17,12 @@ from .shares import Share
 PLAIN_ERRORS = (ImportError, OSError, ValueError)  # their message is all that a user needs
 
 
-def predict_in_processes(share: Share, num_processes: int, on_file: Callable[[str], Any]) -> list[str]:
+def predict_in_processes(
+    share: Share,
+    num_processes: int,
+    on_file: Callable[[str], Any],
+    on_loaded: Callable[[tuple[str, ...]], Any],
+) -> list[str]:
     """
     Predict a share in processes of which each loads the model and appends to the journal.
 
@@ -26,6 +31,8 @@ def predict_in_processes(share: Share, num_processes: int, on_file: Callable[[st
         num_processes (`int`): How many processes. Accelerators are dealt out in turn; without any, the processes
             share the CPU cores.
         on_file (`Callable[[str], Any]`): Called with the name of each recording that is done.
+        on_loaded (`Callable[[tuple[str, ...]], Any]`): Called with what the model uses beside the audio, once the
+            first process has loaded it.
 
     Returns:
         `list[str]`: A sentence on each process that did not end well. The others finish their part nevertheless.
@@ -47,7 +54,7 @@ def predict_in_processes(share: Share, num_processes: int, on_file: Callable[[st
         while workers:
             ready: list[Any] = wait(list(workers))
             for receiver in ready:
-                if not _receive(receiver, on_file):
+                if not _receive(receiver, {"file": on_file, "loaded": on_loaded}):
                     failures += _farewell(workers.pop(receiver))
     finally:
         for process in workers.values():
@@ -56,15 +63,15 @@ def predict_in_processes(share: Share, num_processes: int, on_file: Callable[[st
     return failures
 
 
-def _receive(receiver: Connection, on_file: Callable[[str], Any]) -> bool:
+def _receive(receiver: Connection, handlers: Mapping[str, Callable[[Any], Any]]) -> bool:
     """Take one message; `False` if there will be no more."""
     try:
-        kind, text = receiver.recv()
+        kind, content = receiver.recv()
     except EOFError:
         return False
     if kind == "error":
-        raise ValueError(text)
-    on_file(text)
+        raise ValueError(content)
+    handlers[kind](content)
     return True
 
 
@@ -87,7 +94,10 @@ def _work(sender: Connection, share: Share, index: int, num_processes: int) -> N
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     try:
         settings = replace(share.settings, device=share.settings.device or _device(index))
-        for row in share.predict(settings.load()):
+        recognizer = settings.load()
+        if index == 0:
+            sender.send(("loaded", recognizer.conditioned_on))
+        for row in share.predict(recognizer):
             sender.send(("file", row["file"]))
     except BrokenPipeError:  # the parent was killed: nobody waits for the rest
         return

@@ -104,6 +104,8 @@ def run_step(step: Step) -> dict:
         trainer.model = trainer.model_wrapped = merge_adapter(
             trainer.accelerator.unwrap_model(trainer.model), adapter_dir
         )
+        if adapter_dir is not None:
+            extractor.save_pretrained(adapter_dir)
     trainer.save_model()
     if step.training.should_save:
         # a pickle of what experiment.yaml says in plain text

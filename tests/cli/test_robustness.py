@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 import soundfile
 import yaml
-from transformers import Wav2Vec2FeatureExtractor
 
 from hf_emotion.evaluation.predictions import load_predictions
-from tests.models.speech_emotion.tiny_encoders import tiny_model
+from tests.conditioned_models import save_conditioned
 
 
 @pytest.fixture
@@ -100,18 +99,18 @@ def test_what_cannot_work_is_one_sentence(options, message, run, arguments):
     assert "Traceback" not in result.stderr
 
 
-def test_a_model_that_uses_the_gender_is_tested_without_and_says_so(run, corpus_dir, tmp_path, caplog):
-    names = ("anger", "sadness", "happiness")
-    model = tiny_model("wavlm-large", gender_embedding_size=4, num_labels=3)
-    model.config.id2label, model.config.label2id = dict(enumerate(names)), {name: i for i, name in enumerate(names)}
-    model.save_pretrained(tmp_path / "model")
-    Wav2Vec2FeatureExtractor(return_attention_mask=True).save_pretrained(tmp_path / "model")
+@pytest.mark.parametrize("name", ["model", "sum"])
+def test_a_model_that_uses_the_gender_is_tested_without_and_says_so(name, run, corpus_dir, tmp_path, caplog):
+    save_conditioned(tmp_path / "model", ("anger", "sadness", "happiness"), text_embedding_size=6)
+    (tmp_path / "sum").mkdir()
+    members = [{"name": "model", "path": "../model", "weight": 1.0}]
+    (tmp_path / "sum" / "ensemble.json").write_text(json.dumps({"members": members, "method": "weighted"}))
     result = run(
-        "robustness", tmp_path / "model", "--corpora", "manifest", "--data_dir", corpus_dir, "--eval_split", "all",
+        "robustness", tmp_path / name, "--corpora", "manifest", "--data_dir", corpus_dir, "--eval_split", "all",
         "--cache_dir", tmp_path / "cache", "--conditions", "telephone", "--num_resamples", "100",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    assert "The model uses gender, but is tested on the audio alone" in caplog.text
+    assert "The model uses gender and text, but is tested on the audio alone" in caplog.text
 
 
 def test_an_empty_noise_folder_is_refused(run, arguments, tmp_path):

@@ -13,7 +13,7 @@ from hf_emotion.demo.recognition.app import Limits, build_app, launch_options
 from hf_emotion.demo.recognition.model_shelf import ModelShelf
 from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES
 
-from .loudness_recognizer import EMOTIONS, RATE, LoudnessRecognizer, steps
+from .loudness_recognizer import EMOTIONS, RATE, LoudnessRecognizer, ToldRecognizer, steps
 from .pages import CHROMIUM, NAMELESS, OVERFLOW, PHONE, chromium, watched_pages
 
 
@@ -26,6 +26,7 @@ PROBLEM = "There is no config.json in runs/broken. Name the folder of a trained 
 MODELS = {
     "runs/emotions": LoudnessRecognizer(EMOTIONS, ["arousal", "valence", "dominance"]),
     "user/exhubert": LoudnessRecognizer(AROUSAL_VALENCE_CLASSES),
+    "user/told": ToldRecognizer(),
     "user/hostile": LoudnessRecognizer(["calm", HOSTILE_NAME], ["arousal", HOSTILE_NAME]),
 }
 
@@ -208,6 +209,28 @@ def test_emotions_are_left_out_and_windows_chosen_by_keyboard(open_page, recordi
     playwright.expect(page.locator("#result [role=alert]")).to_contain_text("At least two emotions")
 
 
+@pytest.mark.parametrize("options", [{}, {"viewport": PHONE, "has_touch": True, "is_mobile": True}])
+def test_the_speaker_is_asked_for_where_it_matters_and_chosen_by_keyboard(open_page, recordings, options):
+    page = open_page(**options)
+    playwright.expect(page.locator("#speaker")).not_to_be_visible()
+    choose(page, "told")
+    playwright.expect(page.locator("#speaker")).to_be_visible()
+    upload(page, recordings / "loud.wav")
+    heading, note = page.locator("#result h2"), page.locator("#result .note").first
+    playwright.expect(heading).to_contain_text("untold")
+    for name in ("Male", "Female"):
+        page.locator("#speaker").get_by_label(name, exact=True).focus()
+        page.keyboard.press("Space")
+        page.locator("#start").press("Enter")
+        playwright.expect(heading).to_contain_text(f"Sounds most like {name.lower()}")
+        playwright.expect(note).to_have_text(f"loud.wav, 4 seconds, told, {name.lower()} speaker")
+    is_fit(page)
+    choose(page, "exhubert")
+    playwright.expect(page.locator("#speaker")).not_to_be_visible()
+    page.locator("#start").click()
+    playwright.expect(note).to_have_text("loud.wav, 4 seconds, exhubert")
+
+
 def test_a_synthetic_voice_stands_in_for_a_recording_and_limits_are_explained(open_page):
     page = open_page(color_scheme="dark")
     page.get_by_role("button", name="Try a synthetic voice").click()
@@ -221,7 +244,7 @@ def test_no_path_that_a_visitor_names_is_opened(site, recordings):
     number = next(index for index, handler in site.app.fns.items() if handler.name == "recognise")
     session = {"fn_index": number, "session_hash": "by-hand"}
     file = {"path": str(recordings / "loud.wav"), "meta": {"_type": "gradio.FileData"}}
-    data = [file, "emotions", [], "", "Automatic", 4, 2]
+    data = [file, "emotions", "unknown", [], "", "Automatic", 4, 2]
     httpx.post(f"{site.url}/gradio_api/queue/join", json={"data": data, **session}).raise_for_status()
     with httpx.stream("GET", f"{site.url}/gradio_api/queue/data?session_hash=by-hand", timeout=30) as stream:
         messages = [json.loads(line.removeprefix("data:")) for line in stream.iter_lines() if line.strip()]

@@ -16,7 +16,7 @@ from hf_emotion.demo.recognition.probability_figure import percent
 from hf_emotion.demo.recognition.timeline_figure import timeline_html
 from hf_emotion.emotions import AROUSAL_VALENCE_CLASSES, EMOTIONS
 
-from .loudness_recognizer import RATE, LoudnessRecognizer, steps
+from .loudness_recognizer import RATE, LoudnessRecognizer, ToldRecognizer, steps
 
 
 STYLE = Path(result_page.__file__).with_name("recognition.css")
@@ -64,6 +64,15 @@ def test_a_result_has_all_classes_and_the_verdict_in_words():
 def test_two_classes_that_are_close_are_both_named():
     html = result_page.result_html(analysed(LoudnessRecognizer(["a", "b"]), 0.13))
     assert re.sub(r"<[^>]+>", "", html).startswith("Unclear: ")
+
+
+@pytest.mark.parametrize("gender", [None, "female"])
+def test_only_models_that_use_the_gender_are_told_and_the_page_says_so(gender):
+    told = analysed(ToldRecognizer(), 0.5, gender=gender)
+    assert told.result["label"] == (gender or "untold")
+    assert ("female speaker" in result_page.result_html(told)) is (gender == "female")
+    other = analysed(LoudnessRecognizer(), 0.5, gender=gender)
+    assert "speaker" not in result_page.result_html(other)
 
 
 def test_names_of_files_and_classes_are_text_and_nothing_else():

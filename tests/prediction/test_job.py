@@ -13,7 +13,7 @@ from hf_emotion.prediction.job import open_job
 from hf_emotion.prediction.outputs import choose_outputs
 from hf_emotion.prediction.recordings import find_recordings
 from hf_emotion.prediction.settings import PredictionSettings
-from tests.prediction.loudness_recognizer import LoudnessRecognizer, write_tones
+from tests.prediction.loudness_recognizer import LoudnessRecognizer, ToldRecognizer, write_tones
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(output="scores.jsonl", *, sources=("rec",), stop_after=None, options=(), **asked):
+def run(output="scores.jsonl", *, sources=("rec",), stop_after=None, options=(), kind=LoudnessRecognizer, **asked):
     """Run a job as the command does. Returns how many clips the model heard."""
-    recognizer = LoudnessRecognizer()
+    recognizer = kind()
     layout = asked.pop("layout", None)
     outputs = choose_outputs(layout, None if output is None else Path(output), **({"folder": None} | asked))
     settings = PredictionSettings("model", return_embeddings=outputs.embeddings is not None, **dict(options))
@@ -114,6 +114,7 @@ def test_files_that_could_not_be_read_are_tried_again(folder):
     [
         ({"temperature": 2.0}, r"--temperature \(default\) instead of 2.0"),
         ({"labels": ("calm",), "window_seconds": 4.0}, "--labels .* and --window_seconds"),
+        ({"gender_model": "model"}, r"--gender_model \(default\) instead of [0-9a-f]{16}"),
     ],
 )
 def test_other_options_are_refused_by_name(folder, stop_after, options, message):
@@ -132,6 +133,49 @@ def test_another_model_is_refused(folder):
     (folder / "model" / "config.json").write_text('{"hidden_size": 8}')
     with pytest.raises(ValueError, match="with another model, or the same with other weights"):
         run()
+
+
+def genders(*names):
+    text = "".join(f"{path},{name}\n" for path, name in zip(("a.wav", "b.wav", "c.wav"), names, strict=True))
+    Path("rec/list.csv").write_text(f"path,gender\n{text}")
+
+
+def told():
+    return [row["dimensions"]["arousal"] for row in rows()]
+
+
+@pytest.mark.parametrize("stop_after", [None, 3])
+def test_a_recording_of_another_gender_is_predicted_again(folder, stop_after):
+    asked = {"sources": ["rec/list.csv"], "kind": ToldRecognizer}
+    genders("female", "male", "")
+    if stop_after is None:
+        run(**asked)
+        assert told() == [1, 2, 0]
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            run(stop_after=stop_after, **asked)
+    assert run(**asked) == 0
+    genders("female", "", "male")
+    assert run(**asked) == 2
+    assert told() == [1, 0, 2]
+
+
+def test_what_a_manifest_says_wins(folder):
+    genders("female", "male", "")
+    asked = {"sources": ["rec/list.csv"], "kind": ToldRecognizer, "options": {"gender": "male"}}
+    run(**asked)
+    assert told() == [1, 2, 2]
+    with pytest.raises(ValueError, match=r"--gender male instead of \(default\)"):
+        run(**asked | {"options": {}})
+
+
+def test_genders_do_not_matter_to_models_without_use_for_them(folder):
+    genders("female", "male", "whatever")
+    run(sources=["rec/list.csv"])
+    genders("", "female", "male")
+    assert run(sources=["rec/list.csv"]) == 0
+    with pytest.raises(ValueError, match="not conditioned on the gender: leave out gender"):
+        run(options={"gender": "male"}, overwrite=True)
 
 
 def test_other_numbers_of_classes_in_json_lines_do_not_mix(folder):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from hf_emotion.prediction.recordings import find_recordings, is_audio_content
+from hf_emotion.prediction.recordings import find_recordings, gender_of, is_audio_content
 
 
 @pytest.fixture
@@ -102,6 +102,36 @@ def test_a_wrong_manifest_is_an_error(folder, name, text, message):
     (folder / name).write_text(text)
     with pytest.raises(ValueError, match=message):
         names(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.csv", "path,gender\nb.wav,female\na.FLAC,\ndeep/a.mp3, male \n"),
+        ("list.jsonl", '{"path": "b.wav", "gender": "female"}\n{"path": "a.FLAC", "gender": null}\n'
+                       '{"path": "deep/a.mp3", "gender": "male"}\n'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", [[], ["rec"]])
+def test_a_manifest_says_the_gender_whatever_names_the_file_first(folder, name, text, before):
+    (folder / "rec" / name).write_text(text)
+    found = {recording.name: gender_of(recording) for recording in find_recordings([*before, f"rec/{name}"])}
+    assert found == {"rec/b.wav": "female", "rec/a.FLAC": None, "rec/deep/a.mp3": "male"}
+
+
+def test_the_first_gender_of_a_recording_counts(folder):
+    (folder / "list.csv").write_text("path,gender\nrec/b.wav,\nrec/b.wav,male\nrec/b.wav,female\n")
+    [recording] = find_recordings(["list.csv"])
+    assert (gender_of(recording), recording.row) == ("male", 2)
+
+
+@pytest.mark.parametrize("value", ["F", "Female", "child"])
+def test_words_that_models_do_not_know_are_refused_when_they_matter(folder, value):
+    (folder / "list.csv").write_text(f"path,gender\nrec/a.FLAC,male\nrec/b.wav,{value}\n")
+    first, second = find_recordings(["list.csv"])
+    assert gender_of(first) == "male"
+    with pytest.raises(ValueError, match=f"Row 2 .*rec/b.wav has the gender '{value}'.* Write female or male"):
+        gender_of(second)
 
 
 @pytest.mark.parametrize(

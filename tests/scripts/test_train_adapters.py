@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -15,6 +16,7 @@ from hf_emotion.data.synthetic import generate_synthetic_corpora
 from hf_emotion.evaluation.predictions import load_predictions
 from hf_emotion.experiment.check import check_experiment
 from hf_emotion.experiment.steps import load_experiment
+from hf_emotion.recognition import load_recognizer
 from hf_emotion.scripts import train
 from tests.scripts.test_train import EXPERIMENT
 
@@ -64,6 +66,14 @@ def test_the_run_folder_holds_the_merged_model_and_the_adapter_beside_it(trained
         expected = merged.eval()(speech).logits
         torch.testing.assert_close(adapter(speech).logits, expected, rtol=0, atol=1e-5)
     assert (trained / "adapter" / "adapter_model.safetensors").stat().st_size < 60_000
+
+
+def test_adapter_and_merged_model_recognise_the_same(trained):
+    clip = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
+    of_adapter, of_run = (load_recognizer(path)(clip) for path in (trained / "adapter", trained))
+    assert [row["label"] for row in of_adapter["scores"]] == [row["label"] for row in of_run["scores"]]
+    scores = [row["score"] for row in of_run["scores"]]
+    assert [row["score"] for row in of_adapter["scores"]] == pytest.approx(scores, abs=1e-5)
 
 
 def test_only_query_key_value_and_head_differ_from_the_model_it_started_from(trained):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hf_emotion.prediction.job import Job
     from hf_emotion.prediction.outputs import Outputs, Row
     from hf_emotion.prediction.settings import PredictionSettings
+    from hf_emotion.prediction.shares import Share
 
 _STOPPED_BY_USER = 130  # 128 + SIGINT, as shells count
 
@@ -24,8 +25,8 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE...",
-        help="Files, folders, quoted patterns ('rec/**/*.flac'), web addresses, manifests with a column `path` (.csv "
-        ".jsonl), or - for standard input: audio, or a list of these.",
+        help="Files, folders, quoted patterns ('rec/**/*.flac'), web addresses, manifests with a column `path`, maybe "
+        "`gender` (.csv .jsonl), or - for standard input: audio, or a list of these.",
         show_default=False,
     ),
 ]
@@ -67,6 +68,18 @@ WindowSeconds = Annotated[
 ]
 HopSeconds = Annotated[float | None, typer.Option("--hop_seconds", help="From window to window; half a window.")]
 Channels = Annotated[Literal["mix", "each"], typer.Option("--channels", help="each: a result per channel.")]
+Gender = Annotated[
+    Literal["female", "male"] | None,
+    typer.Option(
+        "--gender", help="Of all speakers, for models that use it; what a manifest says wins.", show_default=False
+    ),
+]
+GenderModel = Annotated[
+    str | None,
+    typer.Option(
+        "--gender_model", help="Folder or Hub id of a model that tells genders that are not given.", show_default=False
+    ),
+]
 BatchSize = Annotated[int, typer.Option("--batch_size", min=1, help="Clips or windows per batch.")]
 NumProcesses = Annotated[
     int, typer.Option("--num_processes", min=1, help="Share the work: one GPU each, or the CPU cores.")
@@ -96,6 +109,8 @@ def predict(
     window_seconds: WindowSeconds = None,
     hop_seconds: HopSeconds = None,
     channels: Channels = "mix",
+    gender: Gender = None,
+    gender_model: GenderModel = None,
     batch_size: BatchSize = 8,
     num_processes: NumProcesses = 1,
     device: Device = None,
@@ -128,6 +143,8 @@ def predict(
         trust_remote_code=trust_remote_code,
         device=device,
         dtype=dtype,
+        gender=gender,
+        gender_model=gender_model,
     )
     _start_launched_processes(num_processes)
     _run(sources, settings, outputs, num_processes)
@@ -155,7 +172,7 @@ def _run(sources: Sequence[str], settings: PredictionSettings, outputs: Outputs,
     from hf_emotion.prediction.recordings import find_recordings
 
     if is_launched() and not is_main_process():
-        predict_launched(None, on_file=lambda name: None)
+        predict_launched(None, on_file=lambda name: None, on_loaded=lambda conditions: None)
         return
     recordings = find_recordings(sources, sys.stdin.buffer)
     with open_job(recordings, settings, outputs) as job:
@@ -177,16 +194,34 @@ def _predict_pending(
 
     share = job.pending
     with ProgressBar(share.recordings) as bar:
+
+        def on_loaded(conditioned_on: tuple[str, ...]) -> None:
+            for line in _unknown_conditions(share, conditioned_on):
+                bar.note(line)
+
         if is_launched:
-            predict_launched(job, bar.advance)
+            predict_launched(job, bar.advance, on_loaded)
         elif num_processes > 1 and len(share.recordings) > 1:
-            return predict_in_processes(share, min(num_processes, len(share.recordings)), bar.advance)
+            return predict_in_processes(share, min(num_processes, len(share.recordings)), bar.advance, on_loaded)
         elif share.recordings:
-            for row in share.predict(share.settings.load()):
+            recognizer = share.settings.load()
+            on_loaded(recognizer.conditioned_on)
+            for row in share.predict(recognizer):
                 bar.advance(row["file"])
                 if on_row is not None:
                     on_row(row)
     return []
+
+
+def _unknown_conditions(share: Share, conditioned_on: tuple[str, ...]) -> Iterator[str]:
+    """A line on each thing beside the audio that the model uses and does not get."""
+    if "gender" in conditioned_on and not share.knows_genders:
+        yield (
+            "The model uses the speaker's gender, which counts as unknown: give it by --gender, --gender_model or a "
+            "column `gender` of a manifest."
+        )
+    if "text" in conditioned_on:
+        yield "The model uses text, but predicts from the audio alone: transcripts cannot be given here."
 
 
 def _echo_line(outputs: Outputs) -> Callable[[Row], Any]:

@@ -145,18 +145,14 @@ def load_classifier(source: str, trust_remote_code: bool = False) -> SpeechEmoti
     A model or an ensemble whose scores are probabilities that sum to one, as in tables of predictions. Warns if a
     model uses more than the audio.
     """
-    from hf_emotion.pipelines.pipeline_speech_emotion import SpeechEmotionPipeline
     from hf_emotion.recognition import load_recognizer
 
     recognizer = load_recognizer(source, trust_remote_code=trust_remote_code)
     recognizer.activation = "softmax"
-    if not isinstance(recognizer, SpeechEmotionPipeline):
-        return recognizer
-    unused = [name for name in ("gender", "text") if getattr(recognizer.model.config, f"{name}_embedding_size", 0)]
-    if unused:
+    if recognizer.conditioned_on:
         logger.warning(
             "The model uses %s, but is tested on the audio alone: its clean scores differ from those of `evaluate`.",
-            " and ".join(unused),
+            " and ".join(recognizer.conditioned_on),
         )
     return recognizer
 

@@ -31,6 +31,7 @@ class Analysis:
         labels (`list[str]`): Those that were considered.
         is_exclusive (`bool`): Whether scores sum to one.
         result (`dict`): What a [`~hf_emotion.pipelines.recognizer.SpeechEmotionRecognizer`] returns.
+        gender (`str`, *optional*): The speaker's gender, if the model was told.
     """
 
     clip: Clip
@@ -39,6 +40,7 @@ class Analysis:
     labels: list[str]
     is_exclusive: bool
     result: dict[str, Any]
+    gender: str | None = None
 
     @property
     def segments(self) -> list[dict[str, Any]]:
@@ -96,6 +98,7 @@ def analyse(
     *,
     labels: Sequence[str] | None = None,
     windows: Windows | None = None,
+    gender: str | None = None,
 ) -> Analysis:
     """
     Recognise the emotions of a recording.
@@ -106,6 +109,7 @@ def analyse(
         clip ([`~hf_emotion.demo.recognition.clips.Clip`]): The recording, at the rate of the model.
         labels (`Sequence[str]`, *optional*): Classes to consider, all by default.
         windows ([`Windows`], *optional*): How the recording is cut.
+        gender (`str`, *optional*): The speaker's, which models that are not conditioned on it are not told.
 
     Raises:
         ValueError: Fewer than two classes are left, or the windows cannot work.
@@ -116,5 +120,6 @@ def analyse(
     options: dict[str, Any] = (windows or Windows()).of(clip.duration, recognizer.max_seconds)
     if len(kept) < len(recognizer.classes):
         options["labels"] = kept
-    result = recognizer(clip.samples, batch_size=_BATCH_SIZE, **options)
-    return Analysis(clip, model, list(recognizer.classes), kept, recognizer.activation == "softmax", result)
+    told = gender if "gender" in recognizer.conditioned_on else None
+    result = recognizer(clip.samples, batch_size=_BATCH_SIZE, gender=told, **options)
+    return Analysis(clip, model, list(recognizer.classes), kept, recognizer.activation == "softmax", result, told)

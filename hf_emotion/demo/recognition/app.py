@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...pipelines.conditions import GENDERS
 from ...pipelines.recognizer import SpeechEmotionRecognizer
 from ..page import UPLOADS_KEPT, import_gradio, notice, page_options
 from .analysis import AUTOMATIC, CHOSEN, WHOLE, Windows, analyse
@@ -28,6 +29,8 @@ _LEAD = (
 )
 _EMPTY = "Record something or choose a file: what the model hears appears here."
 _MODES = "Automatic: one for a short recording, windows that overlap for a longer one."
+_UNKNOWN = "unknown"
+_SPEAKER = "This model uses the speaker's gender. Left unknown, it goes by the voice alone."
 _MEGABYTE = 2**20  # bytes, as gradio counts in its message
 _FOLDER = Path(__file__).parent
 _PRIVATE: dict[str, Any] = {"api_visibility": "private"}
@@ -110,6 +113,7 @@ class _Controls:
     example: Any
     model: Any
     model_note: Any
+    speaker: Any
     labels: Any
     labels_of: Any  # the model that the labels belong to
     mode: Any
@@ -143,6 +147,14 @@ def _controls(models: ModelShelf, limits: Limits) -> _Controls:
         visible=len(models.names) > 1,
     )
     model_note = gr.HTML(elem_id="model_note", apply_default_css=False)
+    speaker = gr.Radio(
+        [(name.capitalize(), name) for name in (_UNKNOWN, *GENDERS)],
+        value=_UNKNOWN,
+        label="Speaker",
+        info=_SPEAKER,
+        elem_id="speaker",
+        visible=False,
+    )
     with gr.Accordion("Emotions and timeline", open=False, elem_id="settings"):
         labels = gr.CheckboxGroup([], label="Emotions to consider", elem_id="labels", visible=False)
         mode = gr.Radio([AUTOMATIC, WHOLE, CHOSEN], value=AUTOMATIC, label="Estimates", info=_MODES, elem_id="mode")
@@ -150,24 +162,33 @@ def _controls(models: ModelShelf, limits: Limits) -> _Controls:
             seconds = gr.Slider(1, 30, value=4, step=0.5, label="Length of a window in seconds", elem_id="seconds")
             hop = gr.Slider(0.5, 15, value=2, step=0.5, label="A new window every ... seconds", elem_id="hop")
         mode.change(lambda value: gr.Group(visible=value == CHOSEN), mode, chosen, show_progress="hidden", **_PRIVATE)
-    return _Controls(audio, start, example, model, model_note, labels, gr.State(""), mode, seconds, hop)
+    return _Controls(audio, start, example, model, model_note, speaker, labels, gr.State(""), mode, seconds, hop)
 
 
 def _connect(app: gr.Blocks, controls: _Controls, result: Any, models: ModelShelf, limits: Limits) -> None:
     gr = import_gradio()
 
-    def prepare(name: str) -> tuple[str, Any, str]:
+    def prepare(name: str) -> tuple[str, Any, Any, str]:
         """What a model knows, once it is loaded."""
         try:
             recognizer = models.open(name)
         except (ImportError, OSError, ValueError) as error:
-            return notice(f"{name} cannot be used. {error}", "error"), gr.CheckboxGroup(visible=False), ""
+            problem = notice(f"{name} cannot be used. {error}", "error")
+            return problem, gr.Radio(visible=False), gr.CheckboxGroup(visible=False), ""
         classes = [(display_name(label), label) for label in recognizer.classes]
         menu = gr.CheckboxGroup(choices=classes, value=list(recognizer.classes), visible=bool(classes))
-        return _model_note(recognizer), menu, name
+        speaker = gr.Radio(visible="gender" in recognizer.conditioned_on)
+        return _model_note(recognizer), speaker, menu, name
 
     def recognise(
-        path: str | None, name: str, labels: list[str], labels_of: str, mode: str, seconds: float, hop: float
+        path: str | None,
+        name: str,
+        speaker: str,
+        labels: list[str],
+        labels_of: str,
+        mode: str,
+        seconds: float,
+        hop: float,
     ) -> str:
         """The result, or a sentence that says what is wrong."""
         if path is None:
@@ -176,14 +197,16 @@ def _connect(app: gr.Blocks, controls: _Controls, result: Any, models: ModelShel
             recognizer = models.open(name)
             clip = read_clip(path, recognizer.sampling_rate, limits.max_seconds)
             kept = labels if labels_of == name and recognizer.classes else None
-            return result_html(analyse(recognizer, name, clip, labels=kept, windows=Windows(mode, seconds, hop)))
+            windows = Windows(mode, seconds, hop)
+            gender = None if speaker == _UNKNOWN else speaker
+            return result_html(analyse(recognizer, name, clip, labels=kept, windows=windows, gender=gender))
         except (ImportError, OSError, ValueError) as error:
             return notice(str(error), "error")
 
-    prepared = [controls.model_note, controls.labels, controls.labels_of]
+    prepared = [controls.model_note, controls.speaker, controls.labels, controls.labels_of]
     gr.on([app.load, controls.model.change], prepare, controls.model, prepared, **_PRIVATE)
     audio = controls.audio
-    settings = [controls.labels, controls.labels_of, controls.mode, controls.seconds, controls.hop]
+    settings = [controls.speaker, controls.labels, controls.labels_of, controls.mode, controls.seconds, controls.hop]
     inputs = [audio, controls.model, *settings]
     gr.on([controls.start.click, audio.upload, audio.stop_recording], recognise, inputs, result, **_PRIVATE)
     spoken = controls.example.click(synthetic_voice, None, audio, **_PRIVATE)

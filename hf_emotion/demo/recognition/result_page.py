@@ -48,6 +48,8 @@ def result_html(analysis: Analysis) -> str:
 def _headline(analysis: Analysis, hues: dict[str, str]) -> str:
     result = analysis.result
     about = f"{analysis.clip.name}, {spoken_duration(analysis.clip.duration)}, {analysis.model}"
+    if analysis.gender is not None:
+        about += f", {analysis.gender} speaker"
     dropped = [name for name in analysis.classes if name not in analysis.labels]
     if dropped:
         about += f"; not considered: {', '.join(map(display_name, dropped))}"

@@ -75,7 +75,9 @@ def test_model_that_was_loaded_once_needs_no_connection_later(pushed):
         never_loaded = hub.run(LOAD, "{}", home="other")
     finally:
         hub.faults.clear()
-    assert never_loaded.startswith("FileNotFoundError: There is no folder user/ser. If it is a repository on the Hub, ")
+    assert never_loaded.startswith(
+        "FileNotFoundError: There is no folder user/ser. If it is a repository on the Hub, "
+    )
     assert "the Hub cannot be asked (Server error '503" in never_loaded
 
 
