@@ -61,8 +61,8 @@ def test_private_model_needs_a_token(pushed):
 def test_model_that_is_not_on_this_machine_is_said_offline(pushed):
     hub, _ = pushed
     assert hub.run(LOAD, '{"local_files_only": true}', home="empty") == (
-        "FileNotFoundError: There is no folder user/ser. If it is a repository on the Hub, no download was allowed, and "
-        "it was not downloaded before. Check the path, or the connection."
+        "FileNotFoundError: There is no folder user/ser. If it is a repository on the Hub, no download was allowed, "
+        "and it was not downloaded before. Check the path, or the connection."
     )
 
 

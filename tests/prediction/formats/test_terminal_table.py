@@ -42,7 +42,7 @@ def test_no_line_is_wider_than_the_terminal(width, dimensions, top_k):
 
 def test_paths_and_classes_are_whole_where_the_width_is_not_limited():
     name = f"{'x' * 300}.wav"
-    header, line = table_lines([result(file=name, dimensions={"arousal": 0.5})], top_k=4)
+    _, line = table_lines([result(file=name, dimensions={"arousal": 0.5})], top_k=4)
     assert line.startswith(f"{name}  ")
     assert "neutral 0.02" in line
 
