@@ -21,7 +21,7 @@ from .ensembles.weights import combine
 from .export.export_record import INT8_FILE, MODEL_FILE, RECORD_FILE
 from .models.hub_revision import resolve_revision
 from .models.loading import load_model_and_extractor
-from .pipelines.conditions import check_gender_model, conditions_of, not_conditioned
+from .pipelines.conditions import check_gender_model, not_conditioned
 from .pipelines.pipeline_speech_emotion import SpeechEmotionPipeline
 from .pipelines.recognizer import RecognizerOutput, SpeechEmotionRecognizer
 from .pipelines.scoring import Scorer
@@ -44,24 +44,14 @@ class EnsembleRecognizer(SpeechEmotionRecognizer):
             were trained with, since the weights belong to tables of predictions that hold these.
         weights (`Sequence[float]`): Weight of each member.
         method (`str`, *optional*, defaults to `"weighted"`): `"vote"` for a majority vote, else a weighted sum.
-        gender_model ([`SpeechEmotionRecognizer`], *optional*):
-            What members that are conditioned on the speaker's gender get it from, where it is not given: a classifier
-            with the classes `female` and `male`. It is asked once for all of them.
 
     Raises:
-        ValueError: Numbers, classes or sampling rates of the members do not fit, or none has a use for the gender.
+        ValueError: Numbers, classes or sampling rates of the members do not fit.
     """
 
     can_pad = True  # each member makes batches of its own
 
-    def __init__(
-        self,
-        members: Sequence[SpeechEmotionRecognizer],
-        weights: Sequence[float],
-        method: str = "weighted",
-        *,
-        gender_model: SpeechEmotionRecognizer | None = None,
-    ):
+    def __init__(self, members: Sequence[SpeechEmotionRecognizer], weights: Sequence[float], method: str = "weighted"):
         if not members or len(members) != len(weights):
             raise ValueError(f"An ensemble needs a weight for each member, got {len(members)} and {len(weights)}.")
         self.members, self.weights, self.method = list(members), np.asarray(weights, dtype=np.float64), method
@@ -80,10 +70,7 @@ class EnsembleRecognizer(SpeechEmotionRecognizer):
         limits = [member.max_seconds for member in members if member.max_seconds is not None]
         self.max_seconds = min(limits, default=None)
         self._orders = [[member.classes.index(name) for name in self.classes] for member in members]
-        self.conditioned_on = _conditions_of_members(members)
-        if gender_model is not None:
-            check_gender_model(gender_model, self)
-        self.gender_model = gender_model
+        self.conditioned_on = tuple(sorted({name for member in members for name in member.conditioned_on}))
 
     def forward(self, waveforms: list[np.ndarray], wants_embeddings: bool = False) -> RecognizerOutput:
         """Run all members on one batch, see [`SpeechEmotionRecognizer.forward`]. Genders are unknown."""
@@ -156,21 +143,31 @@ def load_recognizer(
         ValueError: Weights are missing, members do not fit together, an export is asked for another precision, or
             nothing in the source has a use for the gender.
     """
-    revision = resolve_revision(source, revision)
-    folder = _local_folder(source, revision)
     precision = None if dtype is None else _precision(dtype)
+    recognizer = _load(source, resolve_revision(source, revision), trust_remote_code, device, precision)
+    if gender_model is not None:
+        if "gender" not in recognizer.conditioned_on:
+            raise not_conditioned("gender_model")
+        if not isinstance(gender_model, SpeechEmotionRecognizer):
+            gender_model = load_recognizer(gender_model, trust_remote_code=trust_remote_code, device=device)
+        check_gender_model(gender_model, recognizer)
+        recognizer.gender_model = gender_model
+    return recognizer
+
+
+def _load(
+    source: str | Path,
+    revision: str | None,
+    trust_remote_code: bool,
+    device: int | str | torch.device | None,
+    precision: torch.dtype | None,
+) -> SpeechEmotionPipeline | EnsembleRecognizer | OnnxSpeechEmotion:
+    folder = _local_folder(source, revision)
     if (folder / ENSEMBLE_FILE).is_file():
-        return load_ensemble(
-            folder, trust_remote_code=trust_remote_code, device=device, dtype=precision, gender_model=gender_model
-        )
+        return load_ensemble(folder, trust_remote_code=trust_remote_code, device=device, dtype=precision)
     if exports := [name for name in (MODEL_FILE, INT8_FILE) if (folder / name).is_file()]:
         if precision is not None:
             raise ValueError(f"{source} is an export, whose precision is fixed. Leave out dtype, or export it again.")
-        if gender_model is not None:
-            raise ValueError(
-                f"{source} is an export, which hears the audio alone: where its model uses the gender, the export "
-                "fixes it as unknown. Leave out gender_model, or load the model that was exported."
-            )
         from .export.onnx_recognizer import OnnxSpeechEmotion
 
         return OnnxSpeechEmotion.from_pretrained(folder, exports[0])
@@ -180,10 +177,7 @@ def load_recognizer(
         model, extractor = load_model_and_extractor(
             source, revision=revision, dtype=precision, trust_remote_code=trust_remote_code
         )
-    if gender_model is not None and "gender" not in conditions_of(model.config):
-        raise not_conditioned("gender_model")
-    gender_recognizer = _gender_recognizer(gender_model, trust_remote_code, device)
-    return SpeechEmotionPipeline(model, extractor, device=device, gender_model=gender_recognizer)
+    return SpeechEmotionPipeline(model, extractor, device=device)
 
 
 def load_ensemble(
@@ -192,14 +186,12 @@ def load_ensemble(
     trust_remote_code: bool = False,
     device: int | str | torch.device | None = None,
     dtype: torch.dtype | None = None,
-    gender_model: str | Path | SpeechEmotionRecognizer | None = None,
 ) -> EnsembleRecognizer:
     """Load the members of an ensemble that have a weight, and their weights; see [`load_recognizer`].
 
     Raises:
         FileNotFoundError: The folder holds no ensemble, or a member's model is not where it was.
-        ValueError: A member was given as predictions, without a model; or there is a `gender_model`, and none of them
-            has a use for the gender.
+        ValueError: A member was given as predictions, without a model.
     """
     folder = Path(folder)
     if not (folder / ENSEMBLE_FILE).is_file():
@@ -210,25 +202,7 @@ def load_ensemble(
         load_recognizer(member_folder(folder, entry), trust_remote_code=trust_remote_code, device=device, dtype=dtype)
         for entry in used
     ]
-    if gender_model is not None and "gender" not in _conditions_of_members(members):
-        raise not_conditioned("gender_model", f"No member of {folder} is")
-    gender_recognizer = _gender_recognizer(gender_model, trust_remote_code, device)
-    weights = [member["weight"] for member in used]
-    return EnsembleRecognizer(members, weights, record["method"], gender_model=gender_recognizer)
-
-
-def _conditions_of_members(members: Sequence[SpeechEmotionRecognizer]) -> tuple[str, ...]:
-    return tuple(sorted({name for member in members for name in member.conditioned_on}))
-
-
-def _gender_recognizer(
-    gender_model: str | Path | SpeechEmotionRecognizer | None,
-    trust_remote_code: bool,
-    device: int | str | torch.device | None,
-) -> SpeechEmotionRecognizer | None:
-    if gender_model is None or isinstance(gender_model, SpeechEmotionRecognizer):
-        return gender_model
-    return load_recognizer(gender_model, trust_remote_code=trust_remote_code, device=device)
+    return EnsembleRecognizer(members, [member["weight"] for member in used], record["method"])
 
 
 def _merged_adapter(folder: Path, dtype: torch.dtype | None) -> tuple[PreTrainedModel, SequenceFeatureExtractor]:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from ..emotions import arousal_valence_class
-from ..pipelines.model_inputs import GENDER_IDS, convolutional_encoder, minimum_samples, samples_of
+from ..pipelines.conditions import gender_ids
+from ..pipelines.model_inputs import convolutional_encoder, minimum_samples, samples_of
 from .segmentation import load_segment
 from .soft_labels import vote_distribution
 
@@ -191,7 +192,7 @@ class EmotionDataCollator:
             ratings = [[_number(row.get(column)) for column in self.dimensions] for row in rows]
             batch["dimension_labels"] = torch.tensor(ratings, dtype=torch.float32)
         if self.with_gender:
-            batch["gender"] = torch.tensor([GENDER_IDS.get(str(row.get("gender")), -1) for row in rows])
+            batch["gender"] = torch.tensor(gender_ids(row.get("gender") for row in rows))
         if self.with_text_embedding:
             batch["text_embedding"] = torch.tensor([row["text_embedding"] for row in rows], dtype=torch.float32)
         return batch

@@ -91,7 +91,11 @@ def _int8(report: Mapping[str, Any]) -> str:
 
 
 def _usage(record: Mapping[str, Any]) -> str:
-    inputs = ", ".join(f"`{name}` ({', '.join(map(str, shape))})" for name, shape in record["inputs"].items())
+    shapes = {name: f"`{name}` ({', '.join(map(str, shape))})" for name, shape in record["inputs"].items()}
+    gender = shapes.pop("gender", None)
+    inputs = ", ".join(shapes.values())
+    if gender:
+        inputs += f", and on the ids of the speakers' genders, {gender}: 0 female, 1 male, -1 unknown"
     return f"""## Use
 
 ```python

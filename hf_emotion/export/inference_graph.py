@@ -13,10 +13,12 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from ..pipelines.conditions import conditions_of, gender_ids
 from ..pipelines.model_inputs import is_padding_free
 from .feature_arrays import feature_arrays
 
 
+ATTENTION_MASK, GENDER = "attention_mask", "gender"
 _EXAMPLE_SECONDS = (0.31, 0.4)  # of which no extractor makes the same number of frames
 
 
@@ -43,15 +45,15 @@ class InferenceGraph(nn.Module):
     """
     A classifier that maps the arrays of its feature extractor to a tuple of what it says of each clip.
 
-    Conditions of models that use any (gender, text) are unknown.
+    The text of models that use one is unknown.
 
     Args:
         model (`PreTrainedModel`): The classifier. If its precision is not float32, a copy that has it is used.
         extractor (`SequenceFeatureExtractor`): Its feature extractor, which decides what the inputs are.
 
     Attributes:
-        inputs (`tuple[GraphInput, ...]`): The signal; and the attention mask, for models that padding makes no
-            difference to with it, or whose extractor returns one.
+        inputs (`tuple[GraphInput, ...]`): The signal; the attention mask, for models that padding makes no difference
+            to with it, or whose extractor returns one; and `gender`, an id per clip, for models that use it.
         output_names (`tuple[str, ...]`): `"logits"`, `"dimensions"` if the model regresses any beside them, and
             `"embeddings"`, the input of `classifier`, if it has one.
     """
@@ -72,24 +74,31 @@ class InferenceGraph(nn.Module):
     @property
     def takes_any_lengths(self) -> bool:
         """Whether clips of different lengths fit into a batch: there is a mask, or all features have one length."""
-        return len(self.inputs) > 1 or "time" not in self.inputs[0].shape
+        has_mask = any(described.name == ATTENTION_MASK for described in self.inputs)
+        return has_mask or "time" not in self.inputs[0].shape
 
-    def forward(self, signal: torch.Tensor, attention_mask: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
-        """The outputs, in the order of `output_names`."""
+    def forward(
+        self, signal: torch.Tensor, second: torch.Tensor | None = None, third: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, ...]:
+        """The outputs, in the order of `output_names`, for the inputs in theirs."""
+        tensors = [tensor for tensor in (signal, second, third) if tensor is not None]
         if "embeddings" not in self.output_names:
-            outputs = self._run(signal, attention_mask)
+            outputs = self._run(tensors)
             return tuple(outputs[name] for name in self.output_names)
         entered: list[torch.Tensor] = []
         handle = self.model.classifier.register_forward_pre_hook(lambda module, args: entered.append(args[0]))
         try:
-            outputs = self._run(signal, attention_mask)
+            outputs = self._run(tensors)
         finally:
             handle.remove()
         return (*(outputs[name] for name in self.output_names[:-1]), entered[-1])
 
-    def tensors(self, clips: Sequence[np.ndarray]) -> tuple[torch.Tensor, ...]:
-        """Inputs for a batch of mono clips at the rate of the extractor."""
+    def tensors(
+        self, clips: Sequence[np.ndarray], genders: Sequence[str | None] | None = None
+    ) -> tuple[torch.Tensor, ...]:
+        """Inputs for a batch of mono clips at the rate of the extractor; genders are unknown by default."""
         features = feature_arrays(self.extractor, clips)
+        features[GENDER] = np.array(gender_ids(genders or [None] * len(clips)))
         tensors = (torch.from_numpy(features[described.name]) for described in self.inputs)
         return tuple(tensor if tensor.is_floating_point() else tensor.long() for tensor in tensors)
 
@@ -97,8 +106,7 @@ class InferenceGraph(nn.Module):
         """Inputs by name, as the model takes them."""
         return {described.name: tensor for described, tensor in zip(self.inputs, tensors, strict=True)}
 
-    def _run(self, signal: torch.Tensor, attention_mask: torch.Tensor | None) -> Any:
-        tensors = (signal,) if attention_mask is None else (signal, attention_mask)
+    def _run(self, tensors: Sequence[torch.Tensor]) -> Any:
         return self.model(**self.named(tensors), return_dict=True)
 
 
@@ -114,9 +122,12 @@ def _described_inputs(model: PreTrainedModel, extractor: Any) -> tuple[GraphInpu
             "the feature extractor of the model's checkpoint."
         )
     names = [signal]
-    if "attention_mask" in shorter and _reads_mask(model.config, extractor):
-        names.append("attention_mask")
-    return tuple(GraphInput(name, _axes(shorter[name].shape, longer[name].shape)) for name in names)
+    if ATTENTION_MASK in shorter and _reads_mask(model.config, extractor):
+        names.append(ATTENTION_MASK)
+    inputs = [GraphInput(name, _axes(shorter[name].shape, longer[name].shape)) for name in names]
+    if "gender" in conditions_of(model.config):
+        inputs.append(GraphInput(GENDER, ("batch",)))
+    return tuple(inputs)
 
 
 def _reads_mask(config: Any, extractor: Any) -> bool:

@@ -59,7 +59,8 @@ def export_onnx(
     Export a classifier to ONNX, with free batch and time axes (Whisper: 30 s), and compare it with the original.
 
     The outputs are `logits`, `dimensions` if the model regresses any beside classes, and `embeddings`, the input of
-    the last layer. Gender and text, for models that know them, are unknown. Nothing is written unless all outputs
+    the last layer. Models that use the speaker's gender have an input for it; the text of those that use one is
+    unknown. Nothing is written unless all outputs
     equal those of the original within 1e-4 on short and long clips, alone and padded in batches. Weights of 1.9 GB
     and more lie in a file of their own beside the graph.
 
@@ -245,6 +246,7 @@ def _record(
             "max_seconds": recognizer.max_seconds,
             "can_pad": recognizer.can_pad and graph.takes_any_lengths,
             "activation": recognizer.activation,
+            "conditioned_on": list(recognizer.conditioned_on),
         },
         "parity": {
             "tolerance": TOLERANCE,

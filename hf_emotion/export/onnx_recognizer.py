@@ -10,6 +10,7 @@ import numpy as np
 from huggingface_hub import snapshot_download
 from transformers import AutoFeatureExtractor
 
+from ..pipelines.conditions import gender_ids
 from ..pipelines.recognizer import RecognizerOutput, SpeechEmotionRecognizer
 from .export_record import MODEL_FILE, load_record
 from .feature_arrays import feature_arrays
@@ -39,6 +40,7 @@ class OnnxSpeechEmotion(SpeechEmotionRecognizer):
         self.max_seconds: float | None = facts["max_seconds"]
         self.can_pad: bool = facts["can_pad"]
         self.activation: str = facts["activation"]
+        self.conditioned_on: tuple[str, ...] = tuple(facts["conditioned_on"])
 
     @classmethod
     def from_pretrained(
@@ -91,8 +93,15 @@ class OnnxSpeechEmotion(SpeechEmotionRecognizer):
         return cls(session, AutoFeatureExtractor.from_pretrained(folder), record["recognizer"])
 
     def forward(self, waveforms: list[np.ndarray], wants_embeddings: bool = False) -> RecognizerOutput:
-        """Run the network on one batch, see [`SpeechEmotionRecognizer`]."""
-        outputs = run_session(self.session, feature_arrays(self.feature_extractor, waveforms))
+        """Run the network on one batch, see [`SpeechEmotionRecognizer`]. Genders are unknown."""
+        return self._forward_conditioned(waveforms, [None] * len(waveforms), wants_embeddings)
+
+    def _forward_conditioned(
+        self, waveforms: list[np.ndarray], conditions: list[Any], wants_embeddings: bool
+    ) -> RecognizerOutput:
+        features = feature_arrays(self.feature_extractor, waveforms)
+        features["gender"] = np.array(gender_ids(conditions))
+        outputs = run_session(self.session, features)
         if wants_embeddings and "embeddings" not in outputs:
             raise ValueError("The exported model has no output `embeddings`: leave out return_embeddings.")
         embeddings = outputs["embeddings"] if wants_embeddings else None

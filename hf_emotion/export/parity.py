@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..pipelines.conditions import GENDERS
 from .inference_graph import InferenceGraph
 
 
 TOLERANCE = 1e-4
 _SECONDS = (0.31, 1.0, 2.7)
 _BATCH_SECONDS = 0.73
+_GENDERS = (*GENDERS, None)  # of the clips of a batch in turn, for models that use them
 
 Arrays = Mapping[str, np.ndarray]
 Runner = Callable[[tuple[torch.Tensor, ...]], Arrays]
@@ -99,7 +101,7 @@ def compare(graph: InferenceGraph, runner: Runner, batches: Mapping[str, list[np
     """
     cases = []
     for name, clips in batches.items():
-        tensors = graph.tensors(clips)
+        tensors = graph.tensors(clips, [_GENDERS[index % len(_GENDERS)] for index in range(len(clips))])
         reference = run_graph(graph, tensors)
         cases.append(ParityCase(name, *_differences(reference, runner(tensors))))
     return cases

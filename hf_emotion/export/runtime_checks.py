@@ -25,6 +25,7 @@ from .parity import TOLERANCE, compare, first_lines, generated_clips, largest_di
 
 _TIMED_SECONDS = 5.0
 _NUM_REPEATS = 5
+_REFUSALS = (AssertionError, RuntimeError)  # guards of torch.export are assertions
 
 Tensors = tuple[torch.Tensor, ...]
 
@@ -36,10 +37,11 @@ class RuntimeCheck:
 
     Args:
         runtime (`str`): `"eager"`, `"torch.export"`, `"torch.compile"`, `"onnx"` or `"int8"`.
-        works (`bool`): Whether it ran, and but for int8 with equal results, on all batches that it did not refuse.
+        works (`bool`): Whether it runs single clips, and but for int8, with equal results on all batches that it did
+            not refuse.
         max_difference (`float`, *optional*): Largest absolute difference to eager of logits and dimensions.
         milliseconds_per_second (`float`, *optional*): Time of the network for a second of audio, in a clip of 5 s:
-            the median of five runs.
+            the median of five runs. `None` if the runtime refuses a single clip.
         bytes (`int`, *optional*): Size of the weights, in memory or on disk.
         num_recompilations (`int`, *optional*): How often torch.compile compiled again for other lengths.
         note (`str`): Why it failed, which batches it refused, or what else to know.
@@ -183,22 +185,26 @@ def _checked(
     for name, clips in parity_batches(graph, minimum_samples, seed).items():
         try:
             cases += compare(graph, runner, {name: clips})
-        except (AssertionError, RuntimeError) as error:  # guards of torch.export are assertions
+        except _REFUSALS as error:
             refused.append(name)
             reason = reason or first_lines(error)
     note = f"refuses {' and '.join(refused)}: {reason}" if refused else ""
     if not cases:
         return RuntimeCheck(runtime, False, note=note)
-    difference = largest_difference(cases)
-    works = runtime == "int8" or difference <= TOLERANCE
+    difference, milliseconds = largest_difference(cases), _milliseconds(graph, runner)
+    works = milliseconds is not None and (runtime == "int8" or difference <= TOLERANCE)
     size = _weight_bytes(graph) if size is None else size
-    return RuntimeCheck(runtime, works, difference, _milliseconds(graph, runner), size, note=note)
+    return RuntimeCheck(runtime, works, difference, milliseconds, size, note=note)
 
 
-def _milliseconds(graph: InferenceGraph, runner: Callable[[Tensors], Any]) -> float:
+def _milliseconds(graph: InferenceGraph, runner: Callable[[Tensors], Any]) -> float | None:
+    """The time of one clip; `None` if the runtime refuses it."""
     rate = graph.extractor.sampling_rate
     tensors = graph.tensors(generated_clips([round(_TIMED_SECONDS * rate)], rate))
-    runner(tensors)
+    try:
+        runner(tensors)
+    except _REFUSALS:
+        return None
     times = []
     for _ in range(_NUM_REPEATS):
         start = time.perf_counter()

@@ -15,7 +15,8 @@ from .clip_reading import is_clip_list, is_clip_stream
 if TYPE_CHECKING:
     from .recognizer import SpeechEmotionRecognizer
 
-GENDERS = ("female", "male")
+GENDERS = ("female", "male")  # in the order of their ids in models with a gender embedding
+_UNKNOWN = -1
 
 
 def conditions_of(config: Any) -> tuple[str, ...]:
@@ -23,9 +24,14 @@ def conditions_of(config: Any) -> tuple[str, ...]:
     return tuple(name for name in ("gender", "text") if getattr(config, f"{name}_embedding_size", 0))
 
 
-def not_conditioned(argument: str, subject: str = "The model is not") -> ValueError:
-    """What to say where an argument is about the gender, and nothing has a use for it."""
-    return ValueError(f"{subject} conditioned on the gender: leave out {argument}.")
+def not_conditioned(argument: str) -> ValueError:
+    """What to say where an argument is about the gender, and the model has no use for it."""
+    return ValueError(f"The model is not conditioned on the gender: leave out {argument}.")
+
+
+def gender_ids(genders: Iterable[str | None]) -> list[int]:
+    """Ids that models with a gender embedding are trained with: 0 `"female"`, 1 `"male"`, -1 anything else."""
+    return [GENDERS.index(gender) if gender in GENDERS else _UNKNOWN for gender in genders]
 
 
 def known_genders(inputs: Any, gender: str | Sequence[str | None] | None) -> Iterable[str | None]:

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from .conditions import GENDERS
-
 
 # Models of hf-emotion, to which padding with a mask makes no difference whatever encoder is inside.
 _PADDING_FREE = ("exhubert", "speech_emotion")
@@ -16,8 +14,6 @@ _PADDING_FREE = ("exhubert", "speech_emotion")
 # CNN that reach into it (Data2Vec, Wav2Vec2-Conformer, Wav2Vec2-BERT, SEW).
 _PADDING_FREE_WITH_LAYER_NORM = ("hubert", "unispeech", "unispeech-sat", "wav2vec2", "wavlm")
 _FILTER_BANK_WINDOW, _FILTER_BANK_HOP = 400, 160  # samples at 16 kHz
-# Ids that models with a gender embedding are trained with; anything else is unknown, -1.
-GENDER_IDS = {name: index for index, name in enumerate(GENDERS)}
 
 
 def minimum_samples(config: Any) -> int:

@@ -14,8 +14,8 @@ import torch
 from transformers import AutoModelForAudioClassification, Pipeline, PreTrainedModel
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from .conditions import check_gender_model, conditions_of
-from .model_inputs import GENDER_IDS, batch_features, is_padding_free, max_seconds, minimum_samples
+from .conditions import check_gender_model, conditions_of, gender_ids
+from .model_inputs import batch_features, is_padding_free, max_seconds, minimum_samples
 from .onednn_linear import fastest_linear
 from .recognition_options import RecognitionOptions
 from .recognizer import RecognizerOutput, SpeechEmotionRecognizer
@@ -23,7 +23,6 @@ from .saving import TASK, add_pipeline_code
 from .scoring import did_you_mean
 
 
-_UNKNOWN_GENDER = -1
 # Features of a clip at several kHz fit into the caches of a CPU where those of a large batch do not: for 32 clips of
 # about 3 s and a batch size of 16, HuBERT base on two cores takes 9.2 s in full batches and 5.2 s in batches of 6 s.
 _CPU_BATCH_SECONDS = 6
@@ -138,7 +137,7 @@ class SpeechEmotionPipeline(SpeechEmotionRecognizer, _Pipeline):
     ) -> RecognizerOutput:
         inputs = self.preprocess(waveforms)
         if "gender" in self.conditioned_on:
-            inputs["gender"] = torch.tensor([GENDER_IDS.get(str(gender), _UNKNOWN_GENDER) for gender in conditions])
+            inputs["gender"] = torch.tensor(gender_ids(conditions))
         fastest = fastest_linear(self.device, self.model)
         with self.device_placement(), self.get_inference_context()(), fastest:
             outputs = self._forward(self._ensure_tensor_on_device(inputs, self.device), wants_embeddings)

@@ -53,13 +53,15 @@ def test_the_folder_says_what_it_holds(exported):
     names = ["README.md", "config.json", "export.json", "model.onnx", "preprocessor_config.json"]
     assert sorted(path.name for path in folder.iterdir()) == names
     record = json.loads((folder / "export.json").read_text())
-    assert record["inputs"] == {"input_values": ["batch", "time"], "attention_mask": ["batch", "time"]}
+    signal = {"input_values": ["batch", "time"], "attention_mask": ["batch", "time"]}
+    assert record["inputs"] == signal | {"gender": ["batch"]}
     assert record["outputs"] == ["logits", "dimensions", "embeddings"]
     assert record["parity"]["max_difference"] <= 1e-5
     content = (folder / "model.onnx").read_bytes()
     assert record["files"] == {"model.onnx": {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
     card = (folder / "README.md").read_text()
     assert "arousal, valence" in card
+    assert "`gender` (batch): 0 female, 1 male, -1 unknown" in card
     assert f"{record['parity']['max_difference']:.1e}" in card
 
 

@@ -9,7 +9,9 @@ import pytest
 import soundfile
 
 from hf_emotion.export.onnx_recognizer import OnnxSpeechEmotion
+from hf_emotion.pipelines.conditions import GENDERS
 from hf_emotion.recognition import load_recognizer
+from tests.conditioned_models import save_gender_model
 from tests.export.conftest import clip
 
 
@@ -64,6 +66,25 @@ def test_windows_and_streams_are_those_of_the_pipeline(exported, recognizer_of):
     chunks = np.split(clip(16_000), 4)
     hops = {"window_seconds": 0.5, "hop_seconds": 0.25}
     assert_same(list(recognizer.stream(chunks, 16_000, **hops)), list(original.stream(chunks, 16_000, **hops)))
+
+
+@pytest.mark.parametrize("gender", [None, "female", ["male", None, "female"]])
+def test_genders_make_the_difference_that_they_make_to_the_pipeline(gender, exported, recognizer_of):
+    clips = [clip(4_000), clip(6_000), clip(5_000)]
+    recognizer, original = load_recognizer(exported(FAMILY)), recognizer_of(FAMILY)
+    assert recognizer.conditioned_on == ("gender",)
+    assert_same(recognizer(clips, gender=gender, batch_size=3), original(clips, gender=gender, batch_size=3))
+    scores = {load_recognizer(exported(FAMILY))(clips[0], gender=one)["score"] for one in (None, "female", "male")}
+    assert len(scores) == 3
+
+
+def test_a_gender_model_is_asked_for_what_is_not_given(exported, tmp_path):
+    gender_model = load_recognizer(save_gender_model(tmp_path / "gender"))
+    clips = [clip(4_000, seed) for seed in range(4)]
+    heard = [result["label"] if result["label"] in GENDERS else None for result in gender_model(clips)]
+    recognizer = load_recognizer(exported(FAMILY), gender_model=gender_model)
+    expected = load_recognizer(exported(FAMILY))(clips, gender=heard)
+    assert_same(recognizer(clips), expected)
 
 
 def test_a_regressor_has_dimensions_and_no_classes(exported, recognizer_of):

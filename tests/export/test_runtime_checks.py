@@ -16,6 +16,14 @@ def test_torch_export_equals_the_model_and_names_what_it_refuses(recognizer_of):
     assert check.note.startswith("refuses 1 x 0.006562 s and 1 x 0.006625 s: Guard failed")
 
 
+def test_a_program_of_torch_export_that_takes_no_single_clip_does_not_work(recognizer_of):
+    check = check_torch_export(recognizer_of("wavlm"))
+    assert not check.works
+    assert check.milliseconds_per_second is None
+    assert check.max_difference <= 1e-5  # on batches
+    assert "1 x 2.7 s: Guard failed" in check.note
+
+
 def test_torch_compile_equals_the_model(recognizer_of):
     check = check_torch_compile(recognizer_of("whisper"), backend="eager")
     assert check.works
