@@ -46,7 +46,7 @@ def launch(folder, *runs, num_processes=1):
     command += ["-m", tiny_training.__name__, str(folder), json.dumps(runs)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     root = os.path.dirname(os.path.dirname(tiny_training.__file__))
-    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def logged(folder, output):

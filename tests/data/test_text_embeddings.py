@@ -201,7 +201,7 @@ class TestCache:
             },
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert finished.returncode == 0, finished.stderr
         assert len(encoder.calls) == 1

@@ -73,7 +73,7 @@ def test_a_killed_extraction_is_continued_without_lost_or_doubled_rows(
     moment, complete, corpus, cache_dir, repo_dir, tmp_path
 ):
     killed = start_script(repo_dir, tmp_path, moment, "3")
-    killed.communicate(timeout=120)
+    killed.communicate(timeout=300)
     assert killed.returncode == -signal.SIGKILL
     folder = folder_of(cache_dir)
     assert len(list_chunks(folder)) == complete
@@ -99,7 +99,7 @@ def test_two_processes_share_the_clips_and_both_see_all_of_them(corpus, cache_di
     place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true"}
     processes = [start_script(repo_dir, tmp_path, RANK=rank, LOCAL_RANK=rank, **place) for rank in ("0", "1")]
     try:
-        results = [process.communicate(timeout=180) for process in processes]
+        results = [process.communicate(timeout=300) for process in processes]
     finally:
         for process in processes:
             process.kill()

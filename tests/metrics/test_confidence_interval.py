@@ -122,11 +122,11 @@ def test_the_seed_decides_the_interval():
 def test_a_corpus_of_a_hundred_thousand_utterances_takes_well_under_a_second():
     generator = np.random.default_rng(0)
     references, predictions = generator.integers(0, 6, size=(2, 100_000))
-    started = time.perf_counter()
+    started = time.process_time()
     bootstrap_confusions(
         references, predictions, 6, groups=generator.integers(0, 1500, 100_000).tolist(), generator=generator
     )
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_replicates_without_a_value_are_left_out():

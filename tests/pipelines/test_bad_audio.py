@@ -236,10 +236,10 @@ def test_ten_gigabytes_are_refused_at_once(tmp_path, header, error):
     path = tmp_path / "clip.wav"
     path.write_bytes(header)
     os.truncate(path, 10 * 2**30)
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ValueError, match=error):
         load_audio(path)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_hours_of_silence_in_a_small_file_are_refused(tmp_path, monkeypatch):

@@ -184,7 +184,7 @@ def test_clips_that_cannot_be_read_take_no_part(tmp_path, caplog):
 def run_script(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "tests.benchmark.tiny_benchmark", str(folder), *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("moment", ["die_before", "die_after"])
@@ -221,7 +221,7 @@ def test_two_processes_share_the_cells(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command += ["-m", "tests.benchmark.tiny_benchmark", str(tmp_path)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.split()) == ["0", "0", "6", "6"]
     assert len(read_cells(tmp_path / "outputs")) == 6
