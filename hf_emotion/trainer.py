@@ -180,7 +180,7 @@ class EmotionTrainer(Trainer):
             dataset,
             collate_fn=self.data_collator,
             num_workers=args.dataloader_num_workers,
-            pin_memory=args.dataloader_pin_memory,
+            pin_memory=args.dataloader_pin_memory and torch.accelerator.is_available(),  # or torch warns each time
             persistent_workers=persistent_workers,
             prefetch_factor=args.dataloader_prefetch_factor,
             multiprocessing_context=args.dataloader_multiprocessing_context,

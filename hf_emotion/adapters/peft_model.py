@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,10 @@ class WholeHeadMixin(_PeftModel):
             peft_config.base_model_name_or_path = origin_of(model)
         _, lone = head_parts(model)
         make_adaptable(model)
-        super().__init__(model, peft_config, *args, **kwargs)
+        with warnings.catch_warnings():
+            # peft 0.21 asks transformers 5.23 by the old name
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+            super().__init__(model, peft_config, *args, **kwargs)
         self._repository: str | None = None
         if getattr(peft_config, "modules_to_save", None) and not peft_config.inference_mode:
             for parameter in lone:

@@ -2,9 +2,25 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RevisionResolutionError
+from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    RevisionResolutionError,
+)
+
+
+class _ImpatientApi(HfApi):
+    """Does not wait forever for a Hub that takes the connection and never answers, as `resolve_revision` would."""
+
+    def repo_info(self, repo_id: str, **options: Any) -> Any:
+        return super().repo_info(repo_id, **{"timeout": HF_HUB_ETAG_TIMEOUT, **options})
 
 
 def resolve_revision(
@@ -29,22 +45,32 @@ def resolve_revision(
         local_files_only (`bool`, *optional*, defaults to `False`): Whether to use only what is on this machine.
 
     Returns:
-        `str` or `None`: A `huggingface_hub.ResolvedRevision`. The revision as it was given where the Hub answers that
-        there is no such repository, or that it may not be read: loading it says why.
+        `str` or `None`: A `huggingface_hub.ResolvedRevision`. The revision as it was given where the source can be no
+        id, or may not be read: loading it says why.
 
     Raises:
-        FileNotFoundError: The Hub cannot be asked, and nothing of the repository is on this machine.
+        FileNotFoundError: There is no such repository or revision; or the Hub cannot be asked, and nothing of the
+            repository is on this machine.
     """
     if Path(source).exists():
         return revision
     try:
-        return HfApi().resolve_revision(
+        return _ImpatientApi().resolve_revision(
             os.fspath(source),
             revision=revision,
             token=token,
             cache_dir=None if cache_dir is None else os.fspath(cache_dir),
             local_files_only=local_files_only,
         )
+    except RevisionNotFoundError as error:
+        raise FileNotFoundError(f"The repository {source} has no branch, tag or commit {revision}.") from error
+    except GatedRepoError:
+        return revision
+    except RepositoryNotFoundError as error:
+        raise FileNotFoundError(
+            f"There is no folder {source}, and no repository of that name on the Hub that this machine may read. "
+            "Check the name; if it is a private one, log in first: hf auth login"
+        ) from error
     except (HfHubHTTPError, HFValidationError):
         return revision
     except RevisionResolutionError as error:

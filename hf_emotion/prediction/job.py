@@ -128,7 +128,7 @@ def open_job(recordings: Sequence[Recording], settings: PredictionSettings, outp
     """
     if len(recordings) > 1 and not outputs.has_place_for_many:
         raise ValueError(
-            f"A {outputs.layout} file holds the labels of one recording, but there are {len(recordings)}. Name a "
+            f"A file for {outputs.layout} holds the labels of one recording, but there are {len(recordings)}. Name a "
             "folder: --output_dir"
         )
     if outputs.anchor is None:

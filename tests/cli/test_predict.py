@@ -64,7 +64,7 @@ def test_batches_of_any_rate_and_channels_give_the_scores_of_each_clip_alone(run
 
 
 def test_files_are_shown_in_the_order_given_on_lines_that_fit_the_terminal(run, model_dir, recordings, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("hf_emotion.prediction.outputs.terminal_width", lambda: 80)
     given = [recordings / "c_telephone.wav", recordings / "a_short.wav", recordings / "c_telephone.wav"]
     header, *lines = run("predict", *given, "--model", model_dir, "--top_k", 2).stdout.splitlines()
     assert header.split() == ["file", "time", "emotion", "2nd"]

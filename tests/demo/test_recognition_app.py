@@ -113,7 +113,9 @@ def test_a_file_gives_probabilities_plane_and_timeline_to_take_along(open_page, 
     page = open_page(**options)
     upload(page, recordings / "talk.wav")
     playwright.expect(page.locator("#result h2")).to_be_in_viewport()
-    playwright.expect(page.locator("#result .note").first).to_have_text("talk.wav, 12 seconds, emotions")
+    playwright.expect(page.locator("#result .note").first).to_have_text(
+        "talk.wav, 12 seconds, emotions; windows of 4 s every 2 s"
+    )
     assert page.locator("#result .bars").first.locator("li").count() == len(EMOTIONS)
     assert page.locator(".timeline .long").all_text_contents() == ["neutral", "anger", "neutral"]
     assert page.evaluate(SEEN) == [["neutral"], ["anger"], ["neutral"]]

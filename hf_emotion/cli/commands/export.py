@@ -64,6 +64,7 @@ def export(
         typer.echo(_int8_line(record["int8"]))
     typer.echo(f"Written to {folder}")
     if check:
+        typer.echo("Checking runtimes, which compiles the model and takes minutes ...", err=True)
         _print_checks(check_runtimes(recognizer, folder))
 
 
@@ -90,7 +91,7 @@ def _print_checks(checks: Sequence[RuntimeCheck]) -> None:
         for check in checks
     ]
     typer.echo()
-    print_table(("runtime", "works", "max difference", "ms per s", "MB"), rows)
+    print_table(("runtime", "works", "logits differ by", "ms per s", "MB"), rows)
     for check in checks:
         if check.note:
             typer.echo(f"{check.runtime}: {check.note}")

@@ -236,7 +236,7 @@ def _told_what_is_kept(job: Job) -> Any:
         yield
     except KeyboardInterrupt as error:
         num_done, num_all = len(job.collect()), len(job.recordings)
-        kept = ""
+        kept = " Nothing is kept: name an --output, and the same command can go on with it."
         if job.outputs.anchor is not None:
             kept = f" {num_done:,} of {num_all:,} files are done; the same command goes on with the others."
         typer.echo(f"\nStopped.{kept}", err=True)

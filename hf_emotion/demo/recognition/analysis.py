@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...pipelines.recognizer import SpeechEmotionRecognizer
@@ -32,6 +32,7 @@ class Analysis:
         is_exclusive (`bool`): Whether scores sum to one.
         result (`dict`): What a [`~hf_emotion.pipelines.recognizer.SpeechEmotionRecognizer`] returns.
         gender (`str`, *optional*): The speaker's gender, if the model was told.
+        windows (`dict[str, float]`, *optional*): `window_seconds` and `hop_seconds`, if the recording was cut.
     """
 
     clip: Clip
@@ -41,6 +42,7 @@ class Analysis:
     is_exclusive: bool
     result: dict[str, Any]
     gender: str | None = None
+    windows: dict[str, float] = field(default_factory=dict)
 
     @property
     def segments(self) -> list[dict[str, Any]]:
@@ -117,9 +119,9 @@ def analyse(
     kept = list(recognizer.classes) if labels is None else [name for name in recognizer.classes if name in labels]
     if recognizer.classes and len(kept) < _FEWEST_LABELS:
         raise ValueError("At least two emotions must be left to choose between. Tick some more.")
-    options: dict[str, Any] = (windows or Windows()).of(clip.duration, recognizer.max_seconds)
-    if len(kept) < len(recognizer.classes):
-        options["labels"] = kept
+    cut: dict[str, Any] = (windows or Windows()).of(clip.duration, recognizer.max_seconds)
+    chosen: dict[str, Any] = {"labels": kept} if len(kept) < len(recognizer.classes) else {}
     told = gender if "gender" in recognizer.conditioned_on else None
-    result = recognizer(clip.samples, batch_size=_BATCH_SIZE, gender=told, **options)
-    return Analysis(clip, model, list(recognizer.classes), kept, recognizer.activation == "softmax", result, told)
+    result = recognizer(clip.samples, batch_size=_BATCH_SIZE, gender=told, **cut, **chosen)
+    is_exclusive = recognizer.activation == "softmax"
+    return Analysis(clip, model, list(recognizer.classes), kept, is_exclusive, result, told, cut)

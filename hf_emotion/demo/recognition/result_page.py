@@ -50,6 +50,8 @@ def _headline(analysis: Analysis, hues: dict[str, str]) -> str:
     about = f"{analysis.clip.name}, {spoken_duration(analysis.clip.duration)}, {analysis.model}"
     if analysis.gender is not None:
         about += f", {analysis.gender} speaker"
+    if analysis.windows:
+        about += "; windows of {window_seconds:g} s every {hop_seconds:g} s".format(**analysis.windows)
     dropped = [name for name in analysis.classes if name not in analysis.labels]
     if dropped:
         about += f"; not considered: {', '.join(map(display_name, dropped))}"

@@ -1,5 +1,7 @@
 """Published models from the Hub: revisions, private repositories, repositories without what is needed."""
 
+import time
+
 import pytest
 import torch
 
@@ -53,9 +55,30 @@ def test_revisions_are_those_asked_for(pushed):
 
 def test_private_model_needs_a_token(pushed):
     hub, _ = pushed
-    assert "user/ser is not a local folder and is not a valid model identifier" in hub.run(
-        LOAD, "{}", token=None, home="stranger"
+    refusal = hub.run(LOAD, "{}", token=None, home="stranger")
+    assert refusal.startswith(
+        "FileNotFoundError: There is no folder user/ser, and no repository of that name on the Hub"
     )
+    assert refusal.endswith("log in first: hf auth login")
+
+
+def test_a_revision_that_does_not_exist_is_named(pushed):
+    hub, _ = pushed
+    assert hub.run(LOAD, '{"revision": "v9"}') == (
+        "FileNotFoundError: The repository user/ser has no branch, tag or commit v9."
+    )
+
+
+def test_a_hub_that_never_answers_is_not_waited_for(pushed):
+    hub, _ = pushed
+    loaded = hub.run(LOAD, "{}", home="patient")
+    hub.faults.append(Fault("/api/models/", "GET", delay=60, count=9))
+    started = time.monotonic()
+    try:
+        assert hub.run(LOAD, "{}", home="patient") == loaded
+    finally:
+        hub.faults.clear()
+    assert time.monotonic() - started < 60
 
 
 def test_model_that_is_not_on_this_machine_is_said_offline(pushed):
