@@ -208,12 +208,13 @@ def load_ensemble(
 def _merged_adapter(folder: Path, dtype: torch.dtype | None) -> tuple[PreTrainedModel, SequenceFeatureExtractor]:
     """A classifier with its adapter merged in, and the extractor that lies beside the adapter or its encoder."""
     adapted = load_adapted_classifier(folder)
-    config = adapted.active_peft_config
-    place = {"pretrained_model_name_or_path": folder}
-    if not (folder / FEATURE_EXTRACTOR_NAME).is_file():
-        place = {"pretrained_model_name_or_path": config.base_model_name_or_path, "revision": config.revision}
+    if (folder / FEATURE_EXTRACTOR_NAME).is_file():
+        extractor = AutoFeatureExtractor.from_pretrained(folder)
+    else:
+        encoder = adapted.active_peft_config
+        extractor = AutoFeatureExtractor.from_pretrained(encoder.base_model_name_or_path, revision=encoder.revision)
     model: Any = adapted.merge_and_unload()
-    return model.to(dtype), AutoFeatureExtractor.from_pretrained(**place)
+    return model.to(dtype), extractor
 
 
 def _local_folder(source: str | Path, revision: str | None) -> Path:

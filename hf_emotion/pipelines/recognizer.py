@@ -158,8 +158,8 @@ class SpeechEmotionRecognizer(abc.ABC):
             on_error (`str`, *optional*, defaults to `"raise"`):
                 `"return"`: an input that cannot be read gives `{"error": message}` in its place.
             gender (`str` or `Sequence[str]`, *optional*):
-                For a network that is conditioned on it: `"female"`, `"male"` or `None` for unknown, of all inputs, or
-                one for each input. Where it is unknown, the `gender_model` is asked, if there is one.
+                For a network that uses it: `"female"`, `"male"` or `None`, of all inputs or one for each. Where it is
+                unknown, the `gender_model` is asked, if there is one.
 
         Returns:
             `dict` for one input, `list[dict]` for a list or a column, a generator of dicts for a generator, in the

@@ -91,7 +91,7 @@ def _print_checks(checks: Sequence[RuntimeCheck]) -> None:
         for check in checks
     ]
     typer.echo()
-    print_table(("runtime", "works", "logits differ by", "ms per s", "MB"), rows)
+    print_table(("runtime", "works", "differs by", "ms per s", "MB"), rows)
     for check in checks:
         if check.note:
             typer.echo(f"{check.runtime}: {check.note}")
